@@ -1,0 +1,42 @@
+/* file.h - files: mapped, read whole, written so that the old one stays until the new one is complete. */
+#ifndef VL2_BASE_FILE_H
+#define VL2_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/error.h"
+
+typedef struct {
+    const unsigned char *bytes;
+    size_t n;
+} FileMap;
+
+/* Maps a regular file read-only. An empty file gives n = 0. Only for files that nobody cuts while we run. */
+bool file_map(FileMap *m, const char *path, Error *e);
+void file_unmap(FileMap *m);
+
+/* Reads a whole file, or standard input for "-", of at most `limit` bytes; NUL added after the end and not counted.
+ * *out: caller frees. Directories, devices and pipes named by path are refused. */
+bool file_read(const char *path, size_t limit, char **out, size_t *n, Error *e);
+
+bool file_exists(const char *path);
+
+/* Writing: bytes go to a temporary file beside `path`, which takes its name only in file_commit(). */
+typedef struct {
+    FILE *f;
+    char *path, *temporary;
+} FileOut;
+
+bool file_create(FileOut *o, const char *path, Error *e);
+bool file_write(FileOut *o, const void *bytes, size_t n, Error *e);
+bool file_commit(FileOut *o, Error *e); /* flushes, syncs, renames; closes o in any case */
+void file_abandon(FileOut *o);          /* removes the temporary file; of a zeroed or committed FileOut: nothing */
+
+/* Paths. Caller frees. */
+char *path_join(const char *folder, const char *name); /* an absolute `name` stands alone */
+char *path_folder(const char *path);                   /* "a/b" -> "a", "b" -> "." */
+
+#endif

@@ -1,0 +1,65 @@
+/* support.h - what every test program includes: cmocka, where the data is, and a TAP main().
+ *
+ *   static void png_rejects_filter_5(void **state) { ... assert_int_equal(...); }
+ *   TEST_MAIN(TEST(png_rejects_filter_5), TEST(...))
+ *
+ * Data: tests/data in the project; the large golden set in ../shared/golden or $VL2_GOLDEN_DIR. A test that needs what
+ * is not there calls skip_missing(), which prints what is missing; skips are counted. */
+#ifndef VL2_TESTS_SUPPORT_H
+#define VL2_TESTS_SUPPORT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define TEST(f) cmocka_unit_test(f)
+
+/* "<golden>/<name>" in a static ring of buffers. The reduced copy in tests/data/golden serves when the large set is
+ * not there. */
+static inline const char *golden_path(const char *name)
+{
+    static char ring[8][512];
+    static int next;
+    char *p = ring[next++ % 8];
+    const char *dir = getenv("VL2_GOLDEN_DIR");
+    snprintf(p, sizeof ring[0], "%s/%s", dir ? dir : "../shared/golden", name);
+    if (!dir && access(p, F_OK) != 0) snprintf(p, sizeof ring[0], "tests/data/golden/%s", name);
+    return p;
+}
+
+/* The same, but ends the test as skipped, saying what is missing, if the file is not there. */
+static inline const char *golden_or_skip(const char *name)
+{
+    const char *p = golden_path(name);
+    if (access(p, F_OK) != 0) {
+        printf("# skip: %s is not there (set VL2_GOLDEN_DIR)\n", p);
+        skip();
+    }
+    return p;
+}
+
+/* Prints the worst error beside its bound, and fails above it. */
+#define assert_within(what, error, bound)                                                                              \
+    do {                                                                                                               \
+        const double e_ = (error), b_ = (bound);                                                                       \
+        printf("# %-44s worst %.3g, bound %.3g\n", what, e_, b_);                                                      \
+        if (!(e_ <= b_)) fail_msg("%s: %g is over the bound %g", what, e_, b_);                                         \
+    } while (0)
+
+#define TEST_MAIN(...)                                                                                                 \
+    int main(void)                                                                                                     \
+    {                                                                                                                  \
+        const struct CMUnitTest tests[] = { __VA_ARGS__ };                                                             \
+        setvbuf(stdout, NULL, _IOLBF, 0);                                                                              \
+        cmocka_set_message_output(CM_OUTPUT_TAP);                                                                      \
+        return cmocka_run_group_tests(tests, NULL, NULL);                                                              \
+    }
+
+#endif
