@@ -1,0 +1,26 @@
+/* tile.h - how a picture is cut: the best of the candidate resolutions, a global view and local tiles. */
+#ifndef VL2_IMAGE_TILE_H
+#define VL2_IMAGE_TILE_H
+
+#include "image/image.h"
+
+typedef struct {
+    int w, h;
+} Size;
+
+/* The official select_best_resolution(): largest effective area, then least waste, then first in the list. n >= 1. */
+Size best_resolution(const Size *candidates, int n, int w, int h);
+
+/* One picture as the vision tower sees it: tile 0 is the global view, then the local tiles row by row. */
+typedef struct {
+    int across, down; /* local tiles: images_spatial_crop */
+    int side;         /* pixels of a tile's side */
+    int n;            /* 1 + across * down */
+    uint8_t *rgb;     /* [n][side][side][3], owned: tiles_free */
+} Tiles;
+
+/* `crop` false: the local part is the one padded view of side x side (three pictures or more in a conversation). */
+bool tiles_cut(Tiles *out, const Image *in, const Size *candidates, int n, int side, bool crop, Error *e);
+void tiles_free(Tiles *t);
+
+#endif

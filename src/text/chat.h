@@ -1,0 +1,64 @@
+/* chat.h - a conversation, and the text pieces that the official processor tokenizes for it.
+ *
+ * The prompt is exactly what format_messages_v2 makes: BOS; a system message as raw text; per user turn
+ * "<|User|>: {content.strip()}\n\n<|Assistant|>:"; per answer "{content.strip()}" and EOS. Each piece between <image>
+ * tags is tokenized on its own. */
+#ifndef VL2_TEXT_CHAT_H
+#define VL2_TEXT_CHAT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "text/tokenizer.h"
+
+typedef enum { ROLE_SYSTEM, ROLE_USER, ROLE_ASSISTANT } Role;
+
+typedef struct {
+    Role role;
+    char *role_name; /* as written: the display form repeats it */
+    char *content;
+    size_t n_content; /* may contain NUL */
+    char **image;     /* names of the pictures, as written */
+    int n_images;
+} Message;
+
+typedef struct {
+    Message *message;
+    int n;
+} Conversation;
+
+/* From the official form: [{"role", "content", "images": [..]}, ..]; roles <|User|>, user, <|Assistant|>, assistant,
+ * <|System|>, system. Checks what can be checked without pictures: roles in order, the last one the assistant's (added
+ * empty if it is missing), <image> tags equal to the pictures of a message (an error naming both counts). */
+bool conversation_from_json(Conversation *c, const json_t *list, const char *where, Error *e);
+void conversation_add(Conversation *c, Role role, const char *content, size_t n, const char *const *images, int n_images);
+bool conversation_check(const Conversation *c, const char *where, Error *e);
+int conversation_images(const Conversation *c);
+void conversation_free(Conversation *c);
+
+/* The chat templates of the official conversation.py: how sft_format (the display string) is written. */
+typedef enum { CHAT_DEEPSEEK, CHAT_DEEPSEEKV2, CHAT_PLAIN, CHAT_ALIGNMENT } ChatTemplate;
+bool chat_template_find(const char *name, ChatTemplate *out); /* "deepseek", "deepseekv2", "plain", "alignment" */
+void chat_sft_format(const Conversation *c, ChatTemplate t, const char *eos_text, Str *out);
+
+/* The pieces of the prompt in order. */
+typedef enum { PIECE_BOS, PIECE_TEXT, PIECE_IMAGE, PIECE_EOS } PieceKind;
+typedef struct {
+    PieceKind kind;
+    bool is_answer;      /* a label when mask_prompt is true: assistant text and its EOS */
+    bool is_template;    /* written by us: all added tokens act */
+    const char *text;    /* PIECE_TEXT; lives as long as the Pieces */
+    size_t n;
+} Piece;
+typedef struct {
+    Piece *piece;
+    int n;
+    Str store;
+} Pieces;
+void chat_pieces(const Conversation *c, Pieces *out); /* c has passed conversation_check() */
+void pieces_free(Pieces *p);
+
+#endif

@@ -1,0 +1,36 @@
+/* grounding.h - boxes in an answer: <|ref|>label<|/ref|><|det|>[[x1, y1, x2, y2], ...]<|/det|>, integers 0..999.
+ *
+ * Strict: exactly what the official parse_ref_bbox() accepts (golden/README section 9), as integers, never evaluated.
+ * Tolerant: reads on where that gives up - an unclosed tag at the end, odd or nested lists, decimals, a det without ref,
+ * values out of range, corners in the wrong order - and says in `repairs` what it did. */
+#ifndef VL2_TEXT_GROUNDING_H
+#define VL2_TEXT_GROUNDING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/str.h"
+
+typedef struct {
+    char *label; /* owned by the Grounding; shared by the boxes of one ref */
+    int group;   /* index of the ref/det pair: boxes of one label share it */
+    double norm[4]; /* x1, y1, x2, y2 as written, 0..999 */
+} Box;
+
+typedef struct {
+    Box *box;
+    size_t n;
+    Str repairs; /* one line each; empty: nothing was repaired */
+} Grounding;
+
+/* False: the strict form does not hold (the official function returns None), or there are no boxes at all. */
+bool grounding_parse_strict(const char *text, size_t n, Grounding *out);
+/* True if at least one box was found. */
+bool grounding_parse_tolerant(const char *text, size_t n, Grounding *out);
+void grounding_free(Grounding *g);
+
+/* int(v / 999 * size) in double, truncated toward zero, not clamped. */
+int grounding_pixel(double v, int size);
+
+#endif
