@@ -8,21 +8,21 @@
 
 #include <stdbool.h>
 
-typedef enum {
-    ERR_NONE,
-    ERR_USAGE,       /* the caller asked for something that makes no sense: exit code 2 */
-    ERR_FORMAT,      /* a file, a picture or a text is not what it claims to be */
-    ERR_UNSUPPORTED, /* well formed, but not something that vl2 does */
-    ERR_LIMIT,       /* over a configured limit: context, picture size, body */
-    ERR_SYSTEM,      /* the operating system refused: open, map, write */
-    ERR_MEMORY,
-    ERR_CANCELLED
-} ErrorCode;
+#include "vl2.h"
 
-typedef struct {
-    ErrorCode code;
-    char text[1024]; /* one line, no newline at its end; UTF-8, control characters replaced */
-} Error;
+/* The codes and the struct are the public ones of vl2.h, under the short names that all rooms use. */
+typedef Vl2ErrorCode ErrorCode;
+typedef Vl2Error Error;
+enum {
+    ERR_NONE = VL2_OK,
+    ERR_USAGE = VL2_ERR_USAGE, /* exit code 2 */
+    ERR_FORMAT = VL2_ERR_FORMAT,
+    ERR_UNSUPPORTED = VL2_ERR_UNSUPPORTED,
+    ERR_LIMIT = VL2_ERR_LIMIT,
+    ERR_SYSTEM = VL2_ERR_SYSTEM,
+    ERR_MEMORY = VL2_ERR_MEMORY,
+    ERR_CANCELLED = VL2_ERR_CANCELLED
+};
 
 /* Fills *e and returns false. Overwrites what was there. Control characters in the text become '?', so that a name
  * taken from a file cannot speak to a terminal. */
