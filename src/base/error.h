@@ -13,16 +13,14 @@
 /* The codes and the struct are the public ones of vl2.h, under the short names that all rooms use. */
 typedef Vl2ErrorCode ErrorCode;
 typedef Vl2Error Error;
-enum {
-    ERR_NONE = VL2_OK,
-    ERR_USAGE = VL2_ERR_USAGE, /* exit code 2 */
-    ERR_FORMAT = VL2_ERR_FORMAT,
-    ERR_UNSUPPORTED = VL2_ERR_UNSUPPORTED,
-    ERR_LIMIT = VL2_ERR_LIMIT,
-    ERR_SYSTEM = VL2_ERR_SYSTEM,
-    ERR_MEMORY = VL2_ERR_MEMORY,
-    ERR_CANCELLED = VL2_ERR_CANCELLED
-};
+#define ERR_NONE        VL2_OK
+#define ERR_USAGE       VL2_ERR_USAGE /* exit code 2 */
+#define ERR_FORMAT      VL2_ERR_FORMAT
+#define ERR_UNSUPPORTED VL2_ERR_UNSUPPORTED
+#define ERR_LIMIT       VL2_ERR_LIMIT
+#define ERR_SYSTEM      VL2_ERR_SYSTEM
+#define ERR_MEMORY      VL2_ERR_MEMORY
+#define ERR_CANCELLED   VL2_ERR_CANCELLED
 
 /* Fills *e and returns false. Overwrites what was there. Control characters in the text become '?', so that a name
  * taken from a file cannot speak to a terminal. */
