@@ -7,10 +7,21 @@
 #include <string.h>
 
 /* The first three are what a matrix may hold; the others only appear in files. */
-typedef enum { DT_F32, DT_BF16, DT_F16, DT_MATRIX_TYPES, DT_F64 = DT_MATRIX_TYPES, DT_I64, DT_I32, DT_U8, DT_BOOL, DT_COUNT } DType;
+typedef enum {
+    DT_F32,
+    DT_BF16,
+    DT_F16,
+    DT_MATRIX_TYPES,
+    DT_F64 = DT_MATRIX_TYPES,
+    DT_I64,
+    DT_I32,
+    DT_U8,
+    DT_BOOL,
+    DT_COUNT
+} DType;
 
-size_t dtype_bytes(DType t);       /* of one element */
-const char *dtype_name(DType t);   /* safetensors' names: "F32", "BF16", ... */
+size_t dtype_bytes(DType t);     /* of one element */
+const char *dtype_name(DType t); /* safetensors' names: "F32", "BF16", ... */
 
 static inline float bf16_to_f32(uint16_t b)
 {

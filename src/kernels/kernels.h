@@ -16,6 +16,8 @@
 #include "base/error.h"
 #include "kernels/dtype.h"
 
+enum { KERNEL_MAX_ROPE = 1024 };
+
 /* What a matrix product reads its activations as. COMPUTE_BF16 rounds them to bf16 first, as the official bf16 run
  * does; it exists for bf16 weights. */
 typedef enum { COMPUTE_F32, COMPUTE_BF16, COMPUTE_TYPES } Compute;
@@ -23,8 +25,8 @@ typedef enum { COMPUTE_F32, COMPUTE_BF16, COMPUTE_TYPES } Compute;
 /* y = x W^T for one compute type and one weight type. Rows of x are prepared once (rounded, reordered, padded: the
  * kernel's own layout) and then used against any number of weight rows. */
 typedef struct {
-    size_t (*prepared_bytes)(int k);                    /* of one prepared row; a multiple of 64 */
-    void (*prepare)(void *xp, const float *x, int k);   /* xp is 64-byte aligned */
+    size_t (*prepared_bytes)(int k);                  /* of one prepared row; a multiple of 64 */
+    void (*prepare)(void *xp, const float *x, int k); /* xp is 64-byte aligned */
     /* y[i * ldy + j] = sum over c of x[i][c] * w[j][c], for i < m, j < n, c < k.
      * xp: m prepared rows, one after the other. w: rows `w_stride` bytes apart, any alignment, in place from the file. */
     void (*run)(float *y, size_t ldy, const void *xp, int m, const void *w, size_t w_stride, int n, int k);
@@ -35,27 +37,30 @@ typedef struct Kernels {
 
     Matmul matmul[COMPUTE_TYPES][DT_MATRIX_TYPES]; /* [COMPUTE_BF16] holds DT_BF16 only; the others have run == NULL */
 
-    /* y[i * ldy + j] += sum over c of a[i * lda + c] * b[c][j], for i < m, j < n, c < k in order of c; b of type t with
-     * rows b_stride bytes apart. Attention: probabilities times values; also W^UK absorbed into a query. */
+    /* y[i * ldy + j] += a[i * lda + c] * b[c][j], one c after the other (so that k may be cut anywhere), for i < m,
+     * j < n, c < k; b of type t with rows b_stride bytes apart, any alignment. Attention: probabilities times values;
+     * also W^UK absorbed into a query. */
     void (*matmul_add[DT_MATRIX_TYPES])(float *y, size_t ldy, const float *a, size_t lda, int m, const void *b,
                                         size_t b_stride, int n, int k);
 
     void (*to_f32[DT_MATRIX_TYPES])(float *y, const void *x, int n);
     void (*from_f32[DT_MATRIX_TYPES])(void *y, const float *x, int n);
 
-    void (*rms_norm)(float *y, const float *x, const float *w, int n, float eps);   /* x / sqrt(mean(x^2) + eps) * w */
+    void (*rms_norm)(float *y, const float *x, const float *w, int n, float eps); /* x / sqrt(mean(x^2) + eps) * w */
     void (*layer_norm)(float *y, const float *x, const float *w, const float *b, int n, float eps);
     void (*add)(float *y, const float *a, const float *b, int n);
-    void (*add_scaled)(float *y, const float *x, float s, int n);                   /* y += s * x */
-    void (*scale)(float *y, const float *x, float s, int n);                        /* y = s * x; y may be x */
-    void (*swiglu)(float *y, const float *gate, const float *up, int n);            /* silu(gate) * up; y may be gate */
-    void (*gelu_tanh)(float *y, const float *x, int n);                             /* y may be x */
-    void (*gelu_erf)(float *y, const float *x, int n);                              /* y may be x */
-    float (*max)(const float *x, int n);                                            /* n >= 1; -inf is fine */
-    float (*exp_sum)(float *y, const float *x, float shift, int n); /* y = exp(x - shift); returns the sum; exp(-inf) = 0 */
+    void (*add_scaled)(float *y, const float *x, float s, int n);        /* y += s * x */
+    void (*scale)(float *y, const float *x, float s, int n);             /* y = s * x; y may be x */
+    void (*swiglu)(float *y, const float *gate, const float *up, int n); /* silu(gate) * up; y may be gate */
+    void (*gelu_tanh)(float *y, const float *x, int n);                  /* y may be x */
+    void (*gelu_erf)(float *y, const float *x, int n);                   /* y may be x */
+    float (*max)(const float *x, int n);                                 /* n >= 1; -inf is fine; NaN is passed over */
+    float (*exp_sum)(float *y, const float *x, float shift,
+                     int n); /* y = exp(x - shift); returns the sum; exp(-inf) = 0 */
 
     /* Rotates one head in place by the angles of one position; cosine and sine hold d / 2 values each.
-     * halves: pairs (i, i + d/2), LlamaAttention. interleaved: pairs (2i, 2i+1), written as [even | odd]: MLA. */
+     * halves: pairs (i, i + d/2), LlamaAttention. interleaved: pairs (2i, 2i+1), written as [even | odd]: MLA;
+     * d <= KERNEL_MAX_ROPE. */
     void (*rope_halves)(float *x, const float *cosine, const float *sine, int d);
     void (*rope_interleaved)(float *x, const float *cosine, const float *sine, int d);
 } Kernels;
@@ -63,9 +68,9 @@ typedef struct Kernels {
 /* The instruction sets, lowest first. */
 typedef enum { CPU_SCALAR, CPU_AVX2, CPU_AVX512, CPU_AVX512BF16, CPU_LEVELS } CpuLevel;
 
-CpuLevel cpu_best(void);                             /* the highest that this processor and this build have */
+CpuLevel cpu_best(void); /* the highest that this processor and this build have */
 const char *cpu_level_name(CpuLevel l);
 bool cpu_level_find(const char *name, CpuLevel *out, Error *e); /* an error lists the names, or says the CPU lacks it */
-const Kernels *kernels_get(CpuLevel l);              /* l <= cpu_best() */
+const Kernels *kernels_get(CpuLevel l);                         /* l <= cpu_best() */
 
 #endif

@@ -1,0 +1,78 @@
+/* cpu.c - what this processor and its operating system can run: feature bits by CPUID, and by XGETBV whether the wide
+ * registers are saved when threads are switched. */
+#include <stdint.h>
+#include <string.h>
+
+#include "kernels/kernels.h"
+
+static const char *const NAME[CPU_LEVELS] = { "scalar", "avx2", "avx512", "avx512bf16" };
+
+static const CpuLevel BUILD_BEST = CPU_SCALAR; /* the highest level that this build has a table for */
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+typedef struct {
+    uint32_t eax, ebx, ecx, edx;
+} Cpuid;
+
+static Cpuid cpuid(uint32_t leaf, uint32_t sub)
+{
+    Cpuid r = { 0 };
+    if (!__get_cpuid_count(leaf, sub, &r.eax, &r.ebx, &r.ecx, &r.edx)) memset(&r, 0, sizeof r);
+    return r;
+}
+
+/* The register sets that the operating system saves: extended control register 0. */
+static uint32_t saved_state(void)
+{
+    uint32_t low, high;
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return low;
+}
+
+static bool has(uint32_t word, uint32_t bits)
+{
+    return (word & bits) == bits;
+}
+
+static CpuLevel processor_best(void)
+{
+    enum { SAVED_YMM = 0x6, SAVED_ZMM = 0xe6 };
+    const Cpuid basic = cpuid(1, 0), wide = cpuid(7, 0), wider = cpuid(7, 1);
+    if (!has(basic.ecx, bit_OSXSAVE | bit_AVX | bit_FMA | bit_F16C) || !has(wide.ebx, bit_AVX2)) return CPU_SCALAR;
+    const uint32_t saved = saved_state();
+    if (!has(saved, SAVED_YMM)) return CPU_SCALAR;
+    if (!has(saved, SAVED_ZMM) || !has(wide.ebx, bit_AVX512F | bit_AVX512BW | bit_AVX512VL | bit_AVX512DQ))
+        return CPU_AVX2;
+    return has(wider.eax, bit_AVX512BF16) ? CPU_AVX512BF16 : CPU_AVX512;
+}
+#else
+static CpuLevel processor_best(void)
+{
+    return CPU_SCALAR;
+}
+#endif
+
+CpuLevel cpu_best(void)
+{
+    const CpuLevel here = processor_best();
+    return here < BUILD_BEST ? here : BUILD_BEST;
+}
+
+const char *cpu_level_name(CpuLevel l)
+{
+    return NAME[l];
+}
+
+bool cpu_level_find(const char *name, CpuLevel *out, Error *e)
+{
+    for (int l = 0; l < CPU_LEVELS; l++) {
+        if (strcmp(name, NAME[l]) != 0) continue;
+        if ((CpuLevel)l > cpu_best())
+            return fail(e, ERR_USAGE, "--cpu %s: this processor has only %s", name, NAME[cpu_best()]);
+        *out = (CpuLevel)l;
+        return true;
+    }
+    return fail(e, ERR_USAGE, "--cpu %s: not one of scalar, avx2, avx512, avx512bf16", name);
+}
