@@ -1,0 +1,80 @@
+/* run.h - what an operation needs and the model does not own; and the two things that operations work on.
+ *
+ * A Tensor is rows x cols of f32 in the arena of the current step. A Weight stays where it is: in the mapped file, in the
+ * file's own number type. An operation allocates its result in the arena, calls kernels over the pool, and returns. It
+ * cannot fail: shapes were checked when the weights were bound, sizes when the arena was planned. */
+#ifndef VL2_NN_RUN_H
+#define VL2_NN_RUN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/pool.h"
+#include "kernels/kernels.h"
+
+typedef struct {
+    float *data; /* row i begins at data + i * ld */
+    int rows, cols;
+    size_t ld; /* floats from one row to the next; >= cols */
+} Tensor;
+
+/* A matrix [rows = outputs][cols = inputs], row-major, at any alignment. */
+typedef struct {
+    const void *data;
+    DType dtype;
+    int rows, cols;
+} Weight;
+
+/* y = x W^T + b */
+typedef struct {
+    Weight w;
+    const float *bias; /* [w.rows] or NULL */
+} Linear;
+
+typedef struct {
+    const float *w, *b; /* [n]; b only for a layer norm */
+    float eps;
+} Norm;
+
+/* Sees the intermediate tensors of a forward pass under their golden names ("attn_out", 3). For `trace` and tests. */
+typedef struct {
+    void (*see)(void *context, const char *name, int index, const Tensor *t);
+    void *context;
+} TraceSink;
+
+typedef struct {
+    const Kernels *k;
+    Pool *pool;
+    Arena *arena;    /* of this step */
+    Compute compute; /* how activations enter a product with bf16 weights; all other products are f32 */
+    const TraceSink *trace; /* NULL: nobody looks */
+} Run;
+
+/* Not cleared. 64-byte aligned rows when cols is a multiple of 16. Lives until the arena is released. */
+Tensor *tensor_new(Run *r, int rows, int cols);
+Tensor *tensor_zero(Run *r, int rows, int cols);
+/* Columns [begin, begin + n) of every row, without a copy. */
+Tensor *tensor_cols(Run *r, const Tensor *t, int begin, int n);
+Tensor *tensor_rows(Run *r, const Tensor *t, int begin, int n);
+static inline float *tensor_row(const Tensor *t, int i) { return t->data + (size_t)i * t->ld; }
+
+static inline void run_trace(const Run *r, const char *name, int index, const Tensor *t)
+{
+    if (r->trace) r->trace->see(r->trace->context, name, index, t);
+}
+
+/* Gives back everything that was taken from the arena since `mark` but the content of x, which moves to `keep` (of the
+ * same shape, taken before the mark). Returns keep. */
+Tensor *run_keep(Run *r, ArenaMark mark, Tensor *keep, const Tensor *x);
+
+/* For each thread of the pool `bytes` of scratch, 64-byte aligned; lives as long as the arena's current mark. */
+typedef struct {
+    unsigned char *base;
+    size_t stride;
+} Scratch;
+Scratch scratch_new(Run *r, size_t bytes);
+static inline void *scratch_of(Scratch s, int thread) { return s.base + s.stride * (size_t)thread; }
+
+#endif
