@@ -4,6 +4,7 @@
 #ifndef VL2_MODEL_CONFIG_H
 #define VL2_MODEL_CONFIG_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -80,6 +81,9 @@ typedef struct {
 /* Reads dir/config.json and dir/processor_config.json (when that one is missing: the values in config.json and the
  * built-in rest). A DeepSeek-OCR checkpoint, which carries the same model_type, is refused by name. */
 bool config_load(Config *c, const char *dir, Error *e);
+/* The same from parsed files; processor may be NULL. The two `where` begin the messages. On failure *c is empty. */
+bool config_from_json(Config *c, const json_t *config, const char *where, const json_t *processor,
+                      const char *processor_where, Error *e);
 void config_free(Config *c);
 
 /* Layer i is MoE: routed experts exist, i >= first_k_dense_replace and i % moe_layer_freq == 0. */
