@@ -10,7 +10,7 @@ endif
 BUILD  ?= build/$(MODE)
 ROOMS  ?= base kernels nn format image text model engine
 
-PACKAGES = libjpeg libpng libwebp jansson oniguruma
+PACKAGES = libjpeg libpng libwebp libwebpdemux jansson oniguruma
 WARN   = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes \
          -Wwrite-strings -Wpointer-arith -Wvla $(if $(NO_WERROR),,-Werror)
 # -fno-math-errno and -fno-trapping-math let loops vectorise and change no result; no -ffast-math anywhere.

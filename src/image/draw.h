@@ -6,7 +6,7 @@
 #include "image/image.h"
 
 typedef struct {
-    const char *label; /* UTF-8; may be empty */
+    const char *label;  /* UTF-8; may be empty */
     int x0, y0, x1, y1; /* pixels; any order and any range: sorted and clipped while drawing */
     int group;          /* boxes of one label share a colour: palette[group % 13] */
 } DrawnBox;

@@ -10,11 +10,16 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/str.h"
 
 typedef struct {
     int w, h;
     uint8_t *rgb; /* [h][w][3], owned: image_free */
 } Image;
+
+typedef struct {
+    int w, h;
+} Size;
 
 typedef struct {
     size_t max_bytes;  /* of the encoded file */
@@ -32,7 +37,11 @@ bool image_load(Image *out, const char *path, const ImageOptions *o, Error *e);
 bool image_new(Image *out, int w, int h, Error *e); /* not cleared */
 void image_free(Image *i);                          /* of a zeroed Image: nothing */
 
-/* By the ending of `path`: .png, .jpg or .jpeg (quality 92, 4:4:4). Written atomically. */
+/* Appends the picture to *out as a file of that kind; JPEG with quality 92, 4:4:4. */
+typedef enum { IMAGE_PNG, IMAGE_JPEG } ImageKind;
+bool image_encode(const Image *i, ImageKind kind, Str *out, Error *e);
+
+/* By the ending of `path`: .png, .jpg or .jpeg. Written atomically. */
 bool image_save(const Image *i, const char *path, Error *e);
 
 #endif

@@ -4,10 +4,6 @@
 
 #include "image/image.h"
 
-typedef struct {
-    int w, h;
-} Size;
-
 /* The official select_best_resolution(): largest effective area, then least waste, then first in the list. n >= 1. */
 Size best_resolution(const Size *candidates, int n, int w, int h);
 
@@ -22,5 +18,8 @@ typedef struct {
 /* `crop` false: the local part is the one padded view of side x side (three pictures or more in a conversation). */
 bool tiles_cut(Tiles *out, const Image *in, const Size *candidates, int n, int side, bool crop, Error *e);
 void tiles_free(Tiles *t);
+
+/* table[b] = (b/255 - mean) / std in fp32, each step rounded: what the vision tower gets for a byte. */
+void byte_to_float(float mean, float std, float table[256]);
 
 #endif
