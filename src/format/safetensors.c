@@ -425,6 +425,11 @@ const FileTensor *tensor_files_at(const TensorFiles *t, int i)
     return &t->tensor[i];
 }
 
+int tensor_files_index(const TensorFiles *t, const FileTensor *tensor)
+{
+    return (int)(tensor - t->tensor);
+}
+
 const FileTensor *tensor_files_find(const TensorFiles *t, const char *name)
 {
     if (t->n == 0) return NULL;

@@ -23,6 +23,12 @@ Tensor *rms_norm(Run *r, const Tensor *x, const Norm *n)
     return j.y;
 }
 
+void rms_norm_in_place(Run *r, Tensor *x, const Norm *n)
+{
+    Job j = { r->k, x, x, n };
+    pool_ranges(r->pool, x->rows, 8, rms_rows, &j);
+}
+
 static void layer_rows(void *context, int begin, int end, int thread)
 {
     const Job *j = context;

@@ -14,6 +14,7 @@ Tensor *linear_f32(Run *r, const Tensor *x, const Linear *l);  /* f32 activation
 
 /* ---- norm.c ---- */
 Tensor *rms_norm(Run *r, const Tensor *x, const Norm *n);
+void rms_norm_in_place(Run *r, Tensor *x, const Norm *n);
 Tensor *layer_norm(Run *r, const Tensor *x, const Norm *n);
 
 /* ---- act.c ---- */
@@ -31,7 +32,7 @@ typedef struct {
     int d; /* rotated elements of a head */
     RopePairs pairs;
     const float *inv_freq; /* [d / 2] */
-    float position_scale;  /* angle = position * position_scale * inv_freq, each product rounded: "linear" divides */
+    float divisor;         /* angle = position / divisor * inv_freq, each step rounded: "linear" scaling */
     float mscale;          /* yarn: factor on cosine and sine */
     bool dynamic;          /* NTK: the base grows when a sequence is longer than max_position */
     double theta, factor;
@@ -95,9 +96,13 @@ Tensor *embed(Run *r, const Weight *table, const Batch *b); /* rows of the table
 Tensor *rows_wanted(Run *r, const Tensor *x, const Batch *b); /* the rows with wants_logits, in order */
 
 /* ---- patch.c ---- */
+/* What each byte of each channel becomes: normalised pixels. */
+typedef struct {
+    float of[3][256];
+} PixelTable;
 /* Tiles [n][side][side][3] bytes -> [n * grid * grid, 3 * patch * patch] in the order of a convolution's weight, channel,
- * y, x, each byte turned to a float by table[channel][byte]. Pixels beyond grid * patch are not used. */
-Tensor *patchify(Run *r, const uint8_t *tiles, int n, int side, int patch, const float table[3][256]);
+ * y, x. Pixels beyond grid * patch are not used. */
+Tensor *patchify(Run *r, const uint8_t *tiles, int n, int side, int patch, const PixelTable *table);
 /* [n * grid * grid, cols] -> [n * down * down, cols * ratio * ratio], down = ceil(grid / ratio): F.unfold after padding the
  * right and bottom with zeros; column c * ratio * ratio + dy * ratio + dx. */
 Tensor *unfold(Run *r, const Tensor *x, int n, int grid, int ratio);

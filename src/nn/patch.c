@@ -6,7 +6,7 @@
 typedef struct {
     const uint8_t *tiles;
     int side, patch, grid;
-    const float (*table)[256];
+    const PixelTable *table;
     Tensor *y;
 } PatchJob;
 
@@ -22,12 +22,12 @@ static void patch_rows(void *context, int begin, int end, int thread)
         for (int c = 0; c < 3; c++)
             for (int y = 0; y < j->patch; y++) {
                 const uint8_t *from = pixels + ((size_t)(y0 + y) * (size_t)j->side + (size_t)x0) * 3 + c;
-                for (int x = 0; x < j->patch; x++) *out++ = j->table[c][from[3 * x]];
+                for (int x = 0; x < j->patch; x++) *out++ = j->table->of[c][from[3 * x]];
             }
     }
 }
 
-Tensor *patchify(Run *r, const uint8_t *tiles, int n, int side, int patch, const float table[3][256])
+Tensor *patchify(Run *r, const uint8_t *tiles, int n, int side, int patch, const PixelTable *table)
 {
     const int grid = side / patch;
     PatchJob j = { tiles, side, patch, grid, table, tensor_new(r, n * grid * grid, 3 * patch * patch) };

@@ -16,7 +16,7 @@ static void fill_row(const Rope *p, const BatchRow *row, float *cosine, float *s
         const double grow = p->factor * row->length / p->max_position - (p->factor - 1);
         base = p->theta * pow(grow, (double)p->d / (p->d - 2));
     }
-    const float position = (float)row->position * p->position_scale;
+    const float position = (float)row->position / p->divisor;
     for (int i = 0; i < p->d / 2; i++) {
         const float f = stretched ? (float)(1.0 / pow(base, 2.0 * i / p->d)) : p->inv_freq[i];
         const float angle = position * f;

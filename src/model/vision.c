@@ -1,0 +1,42 @@
+/* vision.c - SigLIP-SO400M/14 at 384: pre-norm blocks, no class token, no pooling head.
+ *     x = patches W + b + pos;   x += Attn(LN(x));   x += fc2(gelu_tanh(fc1(LN(x))));   out = LN(x)
+ * 384 = 27 * 14 + 6: the last six pixel rows and columns of a tile are not seen. */
+#include "model/vision.h"
+
+/* Bytes to floats as torchvision's ToTensor and Normalize do: each step rounded to f32. */
+static void byte_table(const ProcessorConfig *c, PixelTable *table)
+{
+    for (int channel = 0; channel < 3; channel++)
+        for (int i = 0; i < 256; i++) {
+            const float unit = (float)i / 255.0f;
+            table->of[channel][i] = c->normalize ? (unit - c->image_mean[channel]) / c->image_std[channel] : unit;
+        }
+}
+
+static Tensor *block_forward(Run *r, const VisionBlock *b, Tensor *x, const VisionConfig *c)
+{
+    Tensor *h = layer_norm(r, x, &b->norm1);
+    x = add(r, x, linear(r, attend_tiles(r, linear(r, h, &b->qkv), c->grid * c->grid, c->heads), &b->proj));
+    h = layer_norm(r, x, &b->norm2);
+    return add(r, x, linear(r, gelu_tanh(r, linear(r, h, &b->fc1)), &b->fc2));
+}
+
+Tensor *vision_forward(Run *r, const VisionWeights *w, const VisionConfig *c, const ProcessorConfig *pixels,
+                       const uint8_t *tiles, int n)
+{
+    const int patches = c->grid * c->grid;
+    PixelTable table;
+    byte_table(pixels, &table);
+    Tensor *x = tensor_new(r, n * patches, c->width);
+    const ArenaMark mark = arena_mark(r->arena);
+    Tensor *p = patchify(r, tiles, n, c->image_size, c->patch_size, &table);
+    x = run_keep(r, mark, x, add_rows_repeated(r, linear(r, p, &w->patch_embed), w->pos_embed, patches));
+    run_trace(r, "vision_block", 0, x);
+    for (int i = 0; i < c->layers; i++) {
+        x = run_keep(r, mark, x, block_forward(r, &w->block[i], x, c));
+        run_trace(r, "vision_block", i + 1, x);
+    }
+    x = layer_norm(r, x, &w->norm);
+    run_trace(r, "vision_out", 0, x);
+    return x;
+}

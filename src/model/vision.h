@@ -1,0 +1,12 @@
+/* vision.h - the SigLIP vision tower. */
+#ifndef VL2_MODEL_VISION_H
+#define VL2_MODEL_VISION_H
+
+#include "model/weights.h"
+
+/* tiles: [n][image_size][image_size][3] bytes. Result [n * patches, width]; each tile sees only itself, so a tile's rows do
+ * not depend on n. */
+Tensor *vision_forward(Run *r, const VisionWeights *w, const VisionConfig *c, const ProcessorConfig *pixels,
+                       const uint8_t *tiles, int n);
+
+#endif
