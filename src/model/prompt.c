@@ -1,0 +1,106 @@
+/* prompt.c - see prompt.h; what is tokenized is decided in text/chat.c, how pictures are cut in image/tile.c. */
+#include "model/prompt.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "model/projector.h"
+
+typedef struct {
+    Prompt *p;
+    int capacity;
+} Writer;
+
+static void put(Writer *w, int32_t id, bool is_image, bool is_answer)
+{
+    Prompt *p = w->p;
+    if (p->n == w->capacity) {
+        w->capacity = w->capacity ? 2 * w->capacity : 1024;
+        p->id = xrealloc(p->id, (size_t)w->capacity, sizeof *p->id);
+        p->is_image = xrealloc(p->is_image, (size_t)w->capacity, sizeof *p->is_image);
+        p->is_answer = xrealloc(p->is_answer, (size_t)w->capacity, sizeof *p->is_answer);
+    }
+    p->id[p->n] = id;
+    p->is_image[p->n] = is_image;
+    p->is_answer[p->n++] = is_answer;
+}
+
+static bool put_text(Writer *w, const Tokenizer *t, const Piece *piece, AddedTokens added, Error *e)
+{
+    Ids ids = { 0 };
+    bool ok = tokenizer_encode(t, piece->text, piece->n, piece->is_template ? ADDED_ALL : added, &ids, e);
+    if (ok && ids.n > (size_t)(INT_MAX / 2 - w->p->n)) ok = fail(e, ERR_LIMIT, "the prompt has more than %d tokens", INT_MAX / 2);
+    for (size_t i = 0; ok && i < ids.n; i++) put(w, ids.id[i], false, piece->is_answer);
+    ids_free(&ids);
+    return ok;
+}
+
+/* Cuts one picture and leaves room for its rows. Tiling is for conversations of one or two pictures. */
+static bool put_image(Writer *w, const Config *c, const Image *picture, int n_pictures, int32_t image_id, Error *e)
+{
+    const ProcessorConfig *pc = &c->processor;
+    PromptImage *i = &w->p->image[w->p->n_images];
+    *i = (PromptImage){ .w = picture->w, .h = picture->h, .first = w->p->n };
+    if (!tiles_cut(&i->tiles, picture, pc->candidate, pc->n_candidates, pc->image_size, n_pictures <= 2, e)) return false;
+    w->p->n_images++;
+    i->n_tokens = image_token_count(c->projector.grid, i->tiles.across, i->tiles.down);
+    for (int k = 0; k < i->n_tokens; k++) put(w, image_id, true, false);
+    w->p->n_image_tokens += i->n_tokens;
+    return true;
+}
+
+static bool put_piece(Writer *w, const Config *c, const Tokenizer *t, const Piece *piece, const Image *pictures,
+                      int n_pictures, AddedTokens added, Error *e)
+{
+    const SpecialIds *ids = tokenizer_special(t);
+    switch (piece->kind) {
+    case PIECE_BOS: put(w, ids->bos, false, false); return true;
+    case PIECE_EOS: put(w, ids->eos, false, piece->is_answer); return true;
+    case PIECE_TEXT: return put_text(w, t, piece, added, e);
+    case PIECE_IMAGE: return put_image(w, c, &pictures[w->p->n_images], n_pictures, ids->image, e);
+    }
+    return false;
+}
+
+bool prompt_build(Prompt *p, const Config *config, const Tokenizer *t, const Conversation *c, const Image *pictures,
+                  AddedTokens added, Error *e)
+{
+    const int n_pictures = conversation_images(c);
+    Pieces pieces = { 0 };
+    Writer w = { p, 0 };
+    bool ok = true;
+    *p = (Prompt){ 0 };
+    p->image = xcalloc((size_t)n_pictures, sizeof *p->image);
+    chat_pieces(c, &pieces);
+    for (int i = 0; ok && i < pieces.n; i++)
+        ok = put_piece(&w, config, t, &pieces.piece[i], pictures, n_pictures, added, e);
+    pieces_free(&pieces);
+    if (!ok) {
+        prompt_free(p);
+        return false;
+    }
+    assert(p->n_images == n_pictures);
+    if (p->n > 1 && p->id[p->n - 1] == tokenizer_special(t)->eos && p->is_answer[p->n - 1]) p->n--; /* left open */
+    return true;
+}
+
+void prompt_free(Prompt *p)
+{
+    for (int i = 0; i < p->n_images; i++) tiles_free(&p->image[i].tiles);
+    free(p->image);
+    free(p->id);
+    free(p->is_image);
+    free(p->is_answer);
+    *p = (Prompt){ 0 };
+}
+
+void prompt_labels(const Prompt *p, bool mask_prompt, int32_t *out)
+{
+    for (int i = 0; i < p->n; i++) {
+        const bool is_label = !p->is_image[i] && (i == 0 || p->is_answer[i] || !mask_prompt);
+        out[i] = is_label ? p->id[i] : LABEL_IGNORE;
+    }
+}
