@@ -45,6 +45,14 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(ISA_$(basename $(notdir $<))) -MMD -MP -c $< -o $@
 
+# The font in the binary: tables made from Debian's package unifont by a tool that needs nothing of ours.
+FONT_DIR ?= /usr/share/unifont
+$(BUILD)/gen/font_table.h: tools/embed_font.c $(FONT_DIR)/unifont.hex
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -O1 $(WARN) $< -o $(@D)/embed_font
+	$(@D)/embed_font $(FONT_DIR) > $@.part && mv $@.part $@
+$(BUILD)/src/image/font.o: $(BUILD)/gen/font_table.h
+
 # One translation unit for each instruction set, with its own flags; all else is compiled for the baseline.
 ifeq ($(shell uname -m),x86_64)
 ISA_avx2       = -mavx2 -mfma -mf16c

@@ -155,6 +155,13 @@ bool image_new(Image *out, int w, int h, Error *e)
     return true;
 }
 
+bool image_copy(const Image *in, Image *out, Error *e)
+{
+    if (!image_new(out, in->w, in->h, e)) return false;
+    memcpy(out->rgb, in->rgb, (size_t)in->w * (size_t)in->h * 3);
+    return true;
+}
+
 void image_free(Image *i)
 {
     free(i->rgb);

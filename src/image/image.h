@@ -35,7 +35,8 @@ extern const ImageOptions IMAGE_DEFAULTS;
 bool image_decode(Image *out, const void *bytes, size_t n, const char *where, const ImageOptions *o, Error *e);
 bool image_load(Image *out, const char *path, const ImageOptions *o, Error *e);
 bool image_new(Image *out, int w, int h, Error *e); /* not cleared */
-void image_free(Image *i);                          /* of a zeroed Image: nothing */
+bool image_copy(const Image *in, Image *out, Error *e);
+void image_free(Image *i); /* of a zeroed Image: nothing */
 
 /* Appends the picture to *out as a file of that kind; JPEG with quality 92, 4:4:4. */
 typedef enum { IMAGE_PNG, IMAGE_JPEG } ImageKind;

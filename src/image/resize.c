@@ -142,13 +142,6 @@ static bool resize_down(const Image *in, int h, Image *out, Error *e)
     return true;
 }
 
-static bool image_copy(const Image *in, Image *out, Error *e)
-{
-    if (!image_new(out, in->w, in->h, e)) return false;
-    memcpy(out->rgb, in->rgb, (size_t)in->w * (size_t)in->h * 3);
-    return true;
-}
-
 bool image_resize(const Image *in, int w, int h, Image *out, Error *e)
 {
     assert(in->w > 0 && in->h > 0 && w > 0 && h > 0);
