@@ -9,7 +9,7 @@ typedef enum { LOG_WARNING, LOG_INFO, LOG_DEBUG } LogLevel;
 
 typedef struct {
     LogLevel level; /* notes above it are dropped */
-    void (*write)(void *context, LogLevel level, const char *text);
+    void (*write)(void *context, int level, const char *text);
     void *context;
 } Log;
 

@@ -3,14 +3,11 @@
  * 384 = 27 * 14 + 6: the last six pixel rows and columns of a tile are not seen. */
 #include "model/vision.h"
 
-/* Bytes to floats as torchvision's ToTensor and Normalize do: each step rounded to f32. */
-static void byte_table(const ProcessorConfig *c, PixelTable *table)
+void pixel_table(const ProcessorConfig *c, PixelTable *table)
 {
     for (int channel = 0; channel < 3; channel++)
-        for (int i = 0; i < 256; i++) {
-            const float unit = (float)i / 255.0f;
-            table->of[channel][i] = c->normalize ? (unit - c->image_mean[channel]) / c->image_std[channel] : unit;
-        }
+        if (c->normalize) byte_to_float(c->image_mean[channel], c->image_std[channel], table->of[channel]);
+        else byte_to_float(0, 1, table->of[channel]);
 }
 
 static Tensor *block_forward(Run *r, const VisionBlock *b, Tensor *x, const VisionConfig *c)
@@ -26,7 +23,7 @@ Tensor *vision_forward(Run *r, const VisionWeights *w, const VisionConfig *c, co
 {
     const int patches = c->grid * c->grid;
     PixelTable table;
-    byte_table(pixels, &table);
+    pixel_table(pixels, &table);
     Tensor *x = tensor_new(r, n * patches, c->width);
     const ArenaMark mark = arena_mark(r->arena);
     Tensor *p = patchify(r, tiles, n, c->image_size, c->patch_size, &table);

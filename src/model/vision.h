@@ -9,4 +9,7 @@
 Tensor *vision_forward(Run *r, const VisionWeights *w, const VisionConfig *c, const ProcessorConfig *pixels,
                        const uint8_t *tiles, int n);
 
+/* What a byte of each channel becomes: torchvision's ToTensor and Normalize. */
+void pixel_table(const ProcessorConfig *c, PixelTable *table);
+
 #endif

@@ -1,0 +1,97 @@
+/* engine.c - opening and closing; see engine.h. */
+#include "engine/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+const char *vl2_version(void)
+{
+    return "0.1.0";
+}
+
+static bool choose_compute(Vl2Engine *e, const char *name, CpuLevel level, Error *err)
+{
+    const bool is_bf16 = e->model.weights.language.head.w.dtype == DT_BF16;
+    if (!name || strcmp(name, "auto") == 0)
+        e->run.compute = level == CPU_AVX512BF16 && is_bf16 ? COMPUTE_BF16 : COMPUTE_F32;
+    else if (strcmp(name, "f32") == 0) e->run.compute = COMPUTE_F32;
+    else if (strcmp(name, "bf16") == 0) e->run.compute = COMPUTE_BF16;
+    else return fail(err, ERR_USAGE, "compute type \"%s\" is unknown, expected auto, f32 or bf16", name);
+    if (e->run.compute == COMPUTE_BF16 && !is_bf16)
+        log_note(&e->log, LOG_WARNING, "compute bf16 has no effect on weights that are %s: they are multiplied in f32",
+                 dtype_name(e->model.weights.language.head.w.dtype));
+    return true;
+}
+
+static bool check_limits(const Vl2Options *o, Error *err)
+{
+    if (o->context < 0 || o->context > 1 << 22) return fail(err, ERR_USAGE, "a context of %d tokens, expected 1 to %d", o->context, 1 << 22);
+    if (o->sequences < 0 || o->sequences > 4096) return fail(err, ERR_USAGE, "%d sequences, expected 1 to 4096", o->sequences);
+    if (o->chunk < 0 || o->chunk > 1 << 20) return fail(err, ERR_USAGE, "a chunk of %d tokens, expected 1 to %d", o->chunk, 1 << 20);
+    return true;
+}
+
+/* Step arena, cache and rows, all sized by the plan. */
+static bool take_memory(Vl2Engine *e, Error *err)
+{
+    const LanguageConfig *c = &e->model.config.language;
+    const DType cache_type = e->run.compute == COMPUTE_BF16 ? DT_BF16 : DT_F32;
+    const KvShape shape = language_kv_shape(c, cache_type);
+    memory_plan(&e->plan, &e->model.config, tensor_files_bytes(e->model.files), e->run.k, e->context, e->n_slots, e->chunk,
+                pool_threads(e->pool), cache_type);
+    /* Reserved, not committed: twice the plan, and what a trace of every position adds. */
+    const size_t rows = (size_t)e->chunk + (size_t)e->n_slots;
+    const size_t traced = 4 * rows * ((size_t)c->vocab_size + 2 * (size_t)c->hidden_size + 64 * (size_t)c->n_layers) + (1u << 20);
+    if (!arena_open(&e->step, 2 * e->plan.step + traced, err)) return false;
+    if (!kv_open(&e->cache, &shape, e->n_slots, e->context, err)) return false;
+    e->run.arena = &e->step;
+    e->row = xcalloc(rows, sizeof *e->row);
+    e->slot = xcalloc((size_t)e->n_slots, sizeof *e->slot);
+    for (int i = 0; i < e->n_slots; i++) e->slot[i].key = xcalloc((size_t)e->context, sizeof *e->slot[i].key);
+    return true;
+}
+
+Vl2Engine *vl2_open(const Vl2Options *o, Vl2Error *err)
+{
+    Vl2Engine *e = xcalloc(1, sizeof *e);
+    CpuLevel level = cpu_best();
+    e->log = (Log){ LOG_DEBUG, o->log, o->log_context };
+    e->context = o->context ? o->context : 4096;
+    e->n_slots = o->sequences ? o->sequences : 1;
+    e->chunk = o->chunk ? o->chunk : 512;
+    if (e->chunk > e->context) e->chunk = e->context;
+    bool ok = check_limits(o, err) && (!o->cpu || cpu_level_find(o->cpu, &level, err));
+    if (ok && !o->model) ok = fail(err, ERR_USAGE, "no model directory is given");
+    ok = ok && model_open(&e->model, o->model, err);
+    if (ok) {
+        e->run.k = kernels_get(level);
+        ok = (e->pool = pool_open(o->threads, err)) != NULL;
+        e->run.pool = e->pool;
+    }
+    ok = ok && choose_compute(e, o->compute, level, err) && take_memory(e, err);
+    if (ok) return e;
+    vl2_close(e);
+    return NULL;
+}
+
+void vl2_close(Vl2Engine *e)
+{
+    if (!e) return;
+    while (e->first) vl2_release(e->first);
+    pool_close(e->pool);
+    kv_close(&e->cache);
+    arena_close(&e->step);
+    for (int i = 0; e->slot && i < e->n_slots; i++) free(e->slot[i].key);
+    free(e->slot);
+    free(e->row);
+    model_close(&e->model);
+    free(e);
+}
+
+void engine_trace(Vl2Engine *e, const TraceSink *sink, bool all_logits)
+{
+    e->run.trace = sink;
+    e->wants_all_logits = sink && all_logits;
+}

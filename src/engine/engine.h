@@ -1,0 +1,91 @@
+/* engine.h - behind vl2.h: the loaded model, its threads and cache, and the requests that share its steps.
+ *
+ * request.c makes a request from a prompt and turns tokens into events; scheduler.c runs the steps. For `info`, `trace` and
+ * tests, which look inside; programs use vl2.h. */
+#ifndef VL2_ENGINE_ENGINE_H
+#define VL2_ENGINE_ENGINE_H
+
+#include <stdatomic.h>
+
+#include "base/log.h"
+#include "engine/plan.h"
+#include "engine/sampler.h"
+#include "engine/stop.h"
+#include "model/model.h"
+#include "model/prompt.h"
+#include "text/detokenize.h"
+#include "text/grounding.h"
+#include "vl2.h"
+
+/* What the cache pages of a slot hold: one key for each position, so that a later prompt with the same beginning starts
+ * after it. A text token is its id, an image row a hash of the picture's pixels, the grid and the row. */
+typedef struct {
+    uint64_t *key; /* [context] */
+    int n;
+    Vl2Request *owner; /* NULL: free, but what it holds may still serve */
+    uint64_t last_used;
+} Slot;
+
+struct Vl2Engine {
+    Model model;
+    Pool *pool;
+    Arena step;
+    Run run;
+    KvCache cache;
+    MemoryPlan plan;
+    int context, chunk, n_slots;
+    Slot *slot;
+    uint64_t clock; /* steps so far */
+    BatchRow *row;  /* [chunk + n_slots] of the current step */
+    Vl2Request *first; /* all requests, oldest first */
+    bool wants_all_logits; /* for trace */
+    Log log;
+};
+
+typedef enum { REQUEST_WAITING, REQUEST_VISION, REQUEST_PREFILL, REQUEST_DECODE, REQUEST_DONE } RequestState;
+
+struct Vl2Request {
+    Vl2Engine *engine;
+    Vl2Request *next;
+    RequestState state;
+    atomic_bool cancelled;
+    int slot; /* -1 while waiting and when done */
+
+    Prompt prompt;
+    uint64_t *key;            /* [prompt.n], see Slot */
+    int limit;                /* most output tokens */
+    float *projected;         /* [n_tiles][grid * grid][d] */
+    const float **image_row;  /* [prompt.n_image_tokens] */
+    int n_tiles, tiles_done;
+    int n_cached;             /* positions whose keys are in the cache */
+    int n_reused;
+    Ids output;               /* room for `limit` is taken at submission */
+    int32_t *stop_id;
+    int n_stop_ids;
+
+    Sampler sampler;
+    StopTexts stop;
+    Detokenizer detokenizer;
+    Str text;        /* the answer so far */
+    size_t released; /* bytes of it that were given out as events */
+    size_t safe;     /* bytes of it that may be */
+    bool vision_news, prefill_news, done_news;
+    const char *finish_reason;
+    Str sft_format;
+    Vl2Result result;
+    Vl2Box *box;
+    Grounding grounding;
+    double seconds_pictures, seconds_vision, seconds_prefill, seconds_decode;
+};
+
+/* scheduler.c: one step for all requests. Does nothing if none can go on. */
+void engine_step(Vl2Engine *e);
+void engine_finish(Vl2Request *r, const char *reason); /* gives the slot back; what it holds may serve the next prompt */
+
+/* request.c: the token that the model chose; ends the request when it is complete. */
+void request_take_token(Vl2Request *r, int32_t id);
+
+/* Sees every intermediate tensor from now on; NULL ends it. Logits of all rows are computed while `all_logits`. */
+void engine_trace(Vl2Engine *e, const TraceSink *sink, bool all_logits);
+
+#endif

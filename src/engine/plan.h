@@ -1,0 +1,27 @@
+/* plan.h - how much memory an engine takes, known before any of it is used. `vl2 info` prints it; the engine sizes its step
+ * arena by it. */
+#ifndef VL2_ENGINE_PLAN_H
+#define VL2_ENGINE_PLAN_H
+
+#include <stdint.h>
+
+#include "kernels/kernels.h"
+#include "model/config.h"
+
+typedef struct {
+    uint64_t weights;         /* bytes of the files: mapped, shared with the page cache */
+    uint64_t vectors;         /* bindings, norms and biases in f32 */
+    uint64_t cache_per_token; /* all layers */
+    uint64_t cache;           /* context x sequences; committed as it fills */
+    uint64_t step_language;   /* activations of the largest step, `chunk` + sequences rows */
+    uint64_t step_vision;     /* activations of one tile */
+    uint64_t step;            /* the larger of the two: they take turns */
+    uint64_t request;         /* pictures and image rows of one request with nine tiles */
+    uint64_t total;           /* everything */
+} MemoryPlan;
+
+/* `weights` bytes come from the files. cache_type: DT_F32 in f32 compute, DT_BF16 in bf16. */
+void memory_plan(MemoryPlan *p, const Config *c, uint64_t weights, const Kernels *k, int context, int sequences,
+                 int chunk, int threads, DType cache_type);
+
+#endif

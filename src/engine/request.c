@@ -1,0 +1,325 @@
+/* request.c - the life of a request: pictures and prompt at submission, tokens to text while it runs, boxes at the end. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "engine/engine.h"
+#include "image/image.h"
+#include "model/projector.h"
+
+const Vl2Sampling VL2_GREEDY = { .top_p = 1, .repetition_penalty = 1 };
+
+/* ---- submission ---- */
+
+static bool find_role(const char *name, Role *role, Error *e)
+{
+    static const struct {
+        const char *name;
+        Role role;
+    } known[] = { { "user", ROLE_USER },           { "<|User|>", ROLE_USER },     { "assistant", ROLE_ASSISTANT },
+                  { "<|Assistant|>", ROLE_ASSISTANT }, { "system", ROLE_SYSTEM }, { "<|System|>", ROLE_SYSTEM } };
+    for (size_t i = 0; name && i < sizeof known / sizeof known[0]; i++)
+        if (strcmp(known[i].name, name) == 0) return *role = known[i].role, true;
+    return fail(e, ERR_USAGE, "role \"%s\" is unknown, expected user, assistant or system", name ? name : "");
+}
+
+static bool take_messages(Conversation *c, const Vl2Prompt *p, Error *e)
+{
+    for (int i = 0; i < p->n_messages; i++) {
+        const Vl2Message *m = &p->message[i];
+        Role role;
+        if (!find_role(m->role, &role, e)) return fail_in(e, "message %d", i + 1);
+        const size_t n = m->n_content ? m->n_content : strlen(m->content);
+        const char **name = xcalloc((size_t)m->n_pictures, sizeof *name);
+        for (int k = 0; k < m->n_pictures; k++) name[k] = m->picture[k].name ? m->picture[k].name : "picture";
+        conversation_add(c, role, m->role, m->content, n, name, m->n_pictures);
+        free(name);
+    }
+    return conversation_place_images(c, "prompt", e) && conversation_check(c, "prompt", e);
+}
+
+static bool decode_pictures(Image *image, int n_images, const Vl2Prompt *p, Error *e)
+{
+    ImageOptions o = IMAGE_DEFAULTS;
+    o.exif_rotate = p->exif_rotate;
+    if (p->max_picture_pixels) o.max_pixels = p->max_picture_pixels;
+    int n = 0;
+    for (int i = 0; i < p->n_messages; i++)
+        for (int k = 0; k < p->message[i].n_pictures; k++) {
+            const Vl2Picture *v = &p->message[i].picture[k];
+            if (!image_decode(&image[n++], v->bytes, v->n, v->name ? v->name : "picture", &o, e)) return false;
+        }
+    assert(n == n_images);
+    (void)n_images;
+    return true;
+}
+
+/* Pictures are decoded, cut, and no longer needed whole. */
+static bool build_prompt(Vl2Request *r, const Conversation *c, const Vl2Prompt *p, Error *e)
+{
+    const Model *m = &r->engine->model;
+    const int n_images = conversation_images(c);
+    Image *image = xcalloc((size_t)n_images, sizeof *image);
+    const double begin = clock_now();
+    const bool ok = decode_pictures(image, n_images, p, e) &&
+                    prompt_build(&r->prompt, &m->config, m->tokenizer, c, image,
+                                 p->raw_special ? ADDED_ALL : ADDED_GROUNDING, e);
+    for (int i = 0; i < n_images; i++) image_free(&image[i]);
+    free(image);
+    r->seconds_pictures = clock_now() - begin;
+    return ok;
+}
+
+static bool check_context(Vl2Request *r, int max_tokens, Error *e)
+{
+    const int context = r->engine->context, n = r->prompt.n, images = r->prompt.n_image_tokens;
+    if (max_tokens < 0) return fail(e, ERR_USAGE, "max_tokens is %d, expected 0 (no limit) or more", max_tokens);
+    if (n >= context)
+        return fail(e, ERR_LIMIT,
+                    "the prompt has %d tokens (%d of text, %d of pictures), the context holds %d and needs one for the "
+                    "answer: shorten the text, give fewer pictures, or raise the context",
+                    n, n - images, images, context);
+    r->limit = max_tokens && max_tokens < context - n ? max_tokens : context - n;
+    return true;
+}
+
+/* Enough to tell pictures apart by; pixels are what the model sees, whatever file they came from. */
+static uint64_t hash_pixels(const uint8_t *bytes, size_t n, uint64_t h)
+{
+    uint64_t word;
+    for (; n >= 8; bytes += 8, n -= 8) {
+        memcpy(&word, bytes, 8);
+        h = rng_at(h ^ word, 0);
+    }
+    for (; n > 0; bytes++, n--) h = rng_at(h ^ *bytes, 0);
+    return h;
+}
+
+static void make_keys(Vl2Request *r)
+{
+    const Prompt *p = &r->prompt;
+    r->key = xcalloc((size_t)p->n, sizeof *r->key);
+    for (int i = 0; i < p->n; i++) r->key[i] = (uint64_t)p->id[i];
+    for (int i = 0; i < p->n_images; i++) {
+        const Tiles *t = &p->image[i].tiles;
+        uint64_t h = rng_at((uint64_t)t->across << 32 | (uint64_t)t->down, (uint64_t)t->side);
+        h = hash_pixels(t->rgb, (size_t)t->n * (size_t)t->side * (size_t)t->side * 3, h);
+        for (int k = 0; k < p->image[i].n_tokens; k++) r->key[p->image[i].first + k] = rng_at(h, (uint64_t)k);
+    }
+}
+
+/* Where every image row will stand once its tile is encoded. */
+static void lay_out_images(Vl2Request *r)
+{
+    const Model *m = &r->engine->model;
+    const ProjectorConfig *c = &m->config.projector;
+    const size_t tile_floats = (size_t)(c->grid * c->grid) * (size_t)c->n_embed;
+    for (int i = 0; i < r->prompt.n_images; i++) r->n_tiles += r->prompt.image[i].tiles.n;
+    r->projected = xcalloc((size_t)r->n_tiles * tile_floats, sizeof *r->projected);
+    r->image_row = xcalloc((size_t)r->prompt.n_image_tokens, sizeof *r->image_row);
+    int tile = 0, row = 0;
+    for (int i = 0; i < r->prompt.n_images; i++) {
+        const PromptImage *image = &r->prompt.image[i];
+        image_layout(&m->weights.projector, r->projected + (size_t)tile * tile_floats, c->grid, c->n_embed,
+                     image->tiles.across, image->tiles.down, m->config.global_view_first, r->image_row + row);
+        tile += image->tiles.n;
+        row += image->n_tokens;
+    }
+}
+
+static void append_request(Vl2Engine *e, Vl2Request *r)
+{
+    Vl2Request **end = &e->first;
+    while (*end) end = &(*end)->next;
+    *end = r;
+}
+
+Vl2Request *vl2_submit(Vl2Engine *engine, const Vl2Prompt *p, const Vl2Sampling *o, Vl2Error *e)
+{
+    Vl2Request *r = xcalloc(1, sizeof *r);
+    Conversation c = { 0 };
+    const Model *m = &engine->model;
+    r->engine = engine;
+    r->slot = -1;
+    const bool ok = take_messages(&c, p, e) && build_prompt(r, &c, p, e) && check_context(r, o->max_tokens, e) &&
+                    sampler_open(&r->sampler, o, m->config.language.vocab_size, r->prompt.id, r->prompt.n, e);
+    if (ok) {
+        size_t n_eos;
+        const char *eos = tokenizer_bytes(m->tokenizer, tokenizer_special(m->tokenizer)->eos, &n_eos);
+        chat_sft_format(&c, m->config.processor.sft_format, eos, &r->sft_format);
+        make_keys(r);
+        lay_out_images(r);
+        r->output = (Ids){ xcalloc((size_t)r->limit, sizeof *r->output.id), 0, (size_t)r->limit };
+        r->stop_id = xcalloc((size_t)o->n_stop_ids, sizeof *r->stop_id);
+        r->n_stop_ids = o->n_stop_ids;
+        for (int i = 0; i < o->n_stop_ids; i++) r->stop_id[i] = o->stop_id[i];
+        stop_open(&r->stop, o->stop, o->n_stop);
+        r->sampler.options.stop = NULL; /* the caller's arrays end with this call */
+        r->sampler.options.stop_id = NULL;
+        r->detokenizer = (Detokenizer){ .tokenizer = m->tokenizer };
+        str_clear(&r->text);
+    }
+    conversation_free(&c);
+    if (!ok) {
+        vl2_release(r);
+        return NULL;
+    }
+    append_request(engine, r);
+    return r;
+}
+
+void vl2_cancel(Vl2Request *r)
+{
+    atomic_store(&r->cancelled, true);
+}
+
+void vl2_release(Vl2Request *r)
+{
+    if (!r) return;
+    if (r->state != REQUEST_DONE) engine_finish(r, "cancelled");
+    for (Vl2Request **at = &r->engine->first; *at; at = &(*at)->next)
+        if (*at == r) {
+            *at = r->next;
+            break;
+        }
+    prompt_free(&r->prompt);
+    sampler_close(&r->sampler);
+    stop_close(&r->stop);
+    grounding_free(&r->grounding);
+    ids_free(&r->output);
+    str_free(&r->text);
+    str_free(&r->sft_format);
+    free(r->stop_id);
+    free(r->key);
+    free(r->projected);
+    free(r->image_row);
+    free(r->box);
+    free(r);
+}
+
+/* ---- tokens to text ---- */
+
+static bool is_grounding_tag(const SpecialIds *s, int32_t id)
+{
+    return id == s->ref || id == s->ref_end || id == s->det || id == s->det_end || id == s->grounding;
+}
+
+static bool ends_at(const Vl2Request *r, int32_t id)
+{
+    if (id == tokenizer_special(r->engine->model.tokenizer)->eos) return !r->sampler.options.ignore_eos;
+    for (int i = 0; i < r->n_stop_ids; i++)
+        if (r->stop_id[i] == id) return true;
+    return false;
+}
+
+static void finish_text(Vl2Request *r, const char *reason)
+{
+    detokenize_flush(&r->detokenizer, &r->text);
+    if (stop_check(&r->stop, &r->text, r->released, &r->safe)) reason = "stop";
+    r->safe = r->text.n;
+    engine_finish(r, reason);
+}
+
+void request_take_token(Vl2Request *r, int32_t id)
+{
+    const Tokenizer *t = r->engine->model.tokenizer;
+    ids_add(&r->output, id); /* within the capacity taken at submission */
+    const bool hidden = tokenizer_is_special(t, id) && !is_grounding_tag(tokenizer_special(t), id);
+    if (!hidden || r->sampler.options.show_special) detokenize_push(&r->detokenizer, id, &r->text);
+    if (ends_at(r, id)) finish_text(r, "stop");
+    else if (stop_check(&r->stop, &r->text, r->released, &r->safe)) engine_finish(r, "stop");
+    else if ((int)r->output.n == r->limit) finish_text(r, "length");
+}
+
+/* ---- events ---- */
+
+static bool take_event(Vl2Request *r, Vl2Event *event)
+{
+    *event = (Vl2Event){ 0 };
+    if (r->vision_news) {
+        r->vision_news = false;
+        *event = (Vl2Event){ .kind = VL2_PROGRESS_VISION, .done = r->tiles_done, .total = r->n_tiles };
+    } else if (r->prefill_news) {
+        r->prefill_news = false;
+        const int n = r->n_cached < r->prompt.n ? r->n_cached : r->prompt.n;
+        *event = (Vl2Event){ .kind = VL2_PROGRESS_PREFILL, .done = n, .total = r->prompt.n };
+    } else if (r->safe > r->released) {
+        *event = (Vl2Event){ .kind = VL2_TEXT, .text = r->text.text + r->released, .n = r->safe - r->released };
+        r->released = r->safe;
+    } else if (r->done_news) {
+        r->done_news = false;
+        event->kind = VL2_DONE;
+    } else return false;
+    return true;
+}
+
+bool vl2_next(Vl2Request *r, Vl2Event *event)
+{
+    while (!take_event(r, event)) {
+        if (r->state == REQUEST_DONE) return false;
+        engine_step(r->engine);
+    }
+    return true;
+}
+
+/* ---- result ---- */
+
+static int rounded(double v)
+{
+    return v <= -1e6 ? -1000000 : v >= 1e6 ? 1000000 : (int)(v < 0 ? v - 0.5 : v + 0.5);
+}
+
+/* A box belongs to the last picture before the answer, unless the answer names none: with several pictures the official
+ * demo draws on the last one too. */
+static void read_boxes(Vl2Request *r)
+{
+    const Prompt *p = &r->prompt;
+    grounding_free(&r->grounding);
+    free(r->box);
+    r->box = NULL;
+    r->result.box = NULL;
+    r->result.n_boxes = 0;
+    if (p->n_images == 0) return;
+    grounding_parse_tolerant(r->text.text, r->text.n, &r->grounding);
+    const PromptImage *image = &p->image[p->n_images - 1];
+    r->box = xcalloc(r->grounding.n, sizeof *r->box);
+    for (size_t i = 0; i < r->grounding.n; i++) {
+        const Box *b = &r->grounding.box[i];
+        Vl2Box *out = &r->box[i];
+        *out = (Vl2Box){ .label = b->label, .group = b->group, .picture = p->n_images - 1 };
+        for (int k = 0; k < 4; k++) {
+            out->norm[k] = rounded(b->norm[k]);
+            out->pixel[k] = grounding_pixel(b->norm[k], k % 2 ? image->h : image->w);
+        }
+    }
+    r->result.box = r->box;
+    r->result.n_boxes = (int)r->grounding.n;
+}
+
+const Vl2Result *vl2_result(Vl2Request *r)
+{
+    read_boxes(r);
+    const Vl2Box *box = r->result.box;
+    const int n_boxes = r->result.n_boxes;
+    r->result = (Vl2Result){ .prompt_id = r->prompt.id,
+                             .output_id = r->output.id,
+                             .n_prompt = r->prompt.n,
+                             .n_output = (int)r->output.n,
+                             .n_image_tokens = r->prompt.n_image_tokens,
+                             .text = r->text.text,
+                             .n_text = r->text.n,
+                             .finish_reason = r->finish_reason,
+                             .box = box,
+                             .n_boxes = n_boxes,
+                             .box_repairs = r->grounding.repairs.text ? r->grounding.repairs.text : "",
+                             .sft_format = r->sft_format.text,
+                             .seconds_pictures = r->seconds_pictures,
+                             .seconds_vision = r->seconds_vision,
+                             .seconds_prefill = r->seconds_prefill,
+                             .seconds_decode = r->seconds_decode,
+                             .n_tiles = r->n_tiles,
+                             .n_reused = r->n_reused };
+    return &r->result;
+}
