@@ -1,0 +1,50 @@
+/* tensor_list.h - every tensor of a checkpoint, as its config says: published name, shape, what it is for. Made without
+ * weights, for counting parameters, for making models and for checking that a checkpoint is whole. */
+#ifndef VL2_MODEL_TENSOR_LIST_H
+#define VL2_MODEL_TENSOR_LIST_H
+
+#include <stdint.h>
+
+#include "model/config.h"
+
+typedef enum {
+    PART_VISION,
+    PART_POOL, /* vision.attn_pool: in every checkpoint, used by nobody */
+    PART_PROJECTOR,
+    PART_EMBEDDINGS, /* embed_tokens, lm_head */
+    PART_LANGUAGE,   /* attention, dense and shared experts, router, norms */
+    PART_EXPERTS,    /* routed experts: top_k of n_routed_experts work on a token */
+    PART_COUNT
+} TensorPart;
+
+typedef enum {
+    LISTED_MATRIX,     /* [out, in...] */
+    LISTED_RESIDUAL,   /* a matrix whose output is added to the residual stream */
+    LISTED_ROUTER,     /* mlp.gate.weight */
+    LISTED_CORRECTION, /* e_score_correction_bias */
+    LISTED_HEAD,       /* lm_head */
+    LISTED_EMBEDDING,  /* rows that become activations as they are */
+    LISTED_NORM,
+    LISTED_BIAS
+} ListedKind;
+
+typedef struct {
+    char name[96];
+    TensorPart part;
+    ListedKind kind;
+    int n_dims;
+    int64_t dim[4];
+} ListedTensor;
+
+typedef struct {
+    ListedTensor *tensor; /* in the order of the official modules */
+    int n, capacity;
+} TensorList;
+
+TensorList tensor_list(const Config *c); /* end with tensor_list_free() */
+void tensor_list_free(TensorList *l);
+
+uint64_t listed_elements(const ListedTensor *t);
+uint64_t tensor_list_elements(const TensorList *l, TensorPart part); /* PART_COUNT: all parts */
+
+#endif
