@@ -58,6 +58,7 @@ ifeq ($(shell uname -m),x86_64)
 ISA_avx2       = -mavx2 -mfma -mf16c
 ISA_avx512     = -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx2 -mfma -mf16c
 ISA_avx512bf16 = $(ISA_avx512) -mavx512bf16
+ISA_emulated_bf16 = $(ISA_avx512)
 endif
 
 $(LIB): $(LIB_OBJ)
@@ -69,7 +70,8 @@ $(VL2): $(CLI_OBJ) $(LIB)
 
 $(BUILD)/tests/%: tests/%.c $(LIB) tests/support.h
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -Itests -MMD -MP -MF $@.d $< $(LIB) -lcmocka $(LDLIBS_ALL) -o $@
+	$(CC) $(CFLAGS_ALL) -Itests -MMD -MP -MF $@.d $(filter %.c %.o,$^) $(LIB) -lcmocka $(LDLIBS_ALL) -o $@
+$(BUILD)/tests/kernels/test_kernels: $(BUILD)/tests/kernels/emulated_bf16.o
 
 $(BUILD)/tools/%: tools/%.c $(LIB)
 	@mkdir -p $(@D)
@@ -78,7 +80,7 @@ $(BUILD)/tools/%: tools/%.c $(LIB)
 layers: ## check that includes point one way (tools/layers.txt)
 	@tools/check_layers.sh
 
-FORMATTED = $(wildcard src/*/*.[ch] include/*.h tests/*/*.c tests/*.h tools/*.c)
+FORMATTED = $(wildcard src/*/*.[ch] src/*/*.inc include/*.h tests/*/*.c tests/*.h tools/*.c)
 format: ## lay out the code with .clang-format
 	clang-format -i $(FORMATTED)
 format-check:

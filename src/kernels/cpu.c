@@ -7,8 +7,6 @@
 
 static const char *const NAME[CPU_LEVELS] = { "scalar", "avx2", "avx512", "avx512bf16" };
 
-static const CpuLevel BUILD_BEST = CPU_SCALAR; /* the highest level that this build has a table for */
-
 #if defined(__x86_64__)
 #include <cpuid.h>
 
@@ -36,7 +34,7 @@ static bool has(uint32_t word, uint32_t bits)
     return (word & bits) == bits;
 }
 
-static CpuLevel processor_best(void)
+CpuLevel cpu_best(void)
 {
     enum { SAVED_YMM = 0x6, SAVED_ZMM = 0xe6 };
     const Cpuid basic = cpuid(1, 0), wide = cpuid(7, 0), wider = cpuid(7, 1);
@@ -48,17 +46,11 @@ static CpuLevel processor_best(void)
     return has(wider.eax, bit_AVX512BF16) ? CPU_AVX512BF16 : CPU_AVX512;
 }
 #else
-static CpuLevel processor_best(void)
+CpuLevel cpu_best(void)
 {
     return CPU_SCALAR;
 }
 #endif
-
-CpuLevel cpu_best(void)
-{
-    const CpuLevel here = processor_best();
-    return here < BUILD_BEST ? here : BUILD_BEST;
-}
 
 const char *cpu_level_name(CpuLevel l)
 {

@@ -7,6 +7,11 @@ const Kernels *kernels_get(CpuLevel l)
 {
     static const Kernels *const table[CPU_LEVELS] = {
         [CPU_SCALAR] = &kernels_scalar,
+#if defined(__x86_64__)
+        [CPU_AVX2] = &kernels_avx2,
+        [CPU_AVX512] = &kernels_avx512,
+        [CPU_AVX512BF16] = &kernels_avx512bf16,
+#endif
     };
     assert(l <= cpu_best());
     return table[l];

@@ -160,21 +160,36 @@ static void scale(float *y, const float *x, float s, int n)
     for (int i = 0; i < n; i++) y[i] = s * x[i];
 }
 
+/* The gates are exactly zero below -1000: there x is cut off, so that -infinity gives -0 and not -infinity times 0. */
+static float at_least_minus_1000(float x)
+{
+    return x < -1000 ? -1000 : x;
+}
+
 static void swiglu(float *y, const float *gate, const float *up, int n)
 {
-    for (int i = 0; i < n; i++) y[i] = gate[i] / (1 + expf(-gate[i])) * up[i];
+    for (int i = 0; i < n; i++) {
+        const float g = at_least_minus_1000(gate[i]);
+        y[i] = g / (1 + expf(-g)) * up[i];
+    }
 }
 
 static void gelu_tanh(float *y, const float *x, int n)
 {
     const float root_2_pi = 0.79788456080286535588f; /* sqrt(2 / pi) */
-    for (int i = 0; i < n; i++) y[i] = 0.5f * x[i] * (1 + tanhf(root_2_pi * (x[i] + 0.044715f * x[i] * x[i] * x[i])));
+    for (int i = 0; i < n; i++) {
+        const float v = at_least_minus_1000(x[i]);
+        y[i] = 0.5f * v * (1 + tanhf(root_2_pi * (v + 0.044715f * v * v * v)));
+    }
 }
 
 void scalar_gelu_erf(float *y, const float *x, int n)
 {
     const float root_half = 0.70710678118654752440f;
-    for (int i = 0; i < n; i++) y[i] = 0.5f * x[i] * (1 + erff(x[i] * root_half));
+    for (int i = 0; i < n; i++) {
+        const float v = at_least_minus_1000(x[i]);
+        y[i] = 0.5f * v * (1 + erff(v * root_half));
+    }
 }
 
 static float max_of(const float *x, int n)

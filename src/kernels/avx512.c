@@ -1,0 +1,15 @@
+/* avx512.c - the kernels for AVX-512 F, BW, VL, DQ; and the table of the level above, which differs in one product. */
+#if defined(__x86_64__)
+#include <assert.h>
+#include <math.h>
+
+#include "kernels/levels.h"
+#include "kernels/vector512.h"
+
+#include "kernels/simd_math.inc"
+#include "kernels/simd_matmul.inc"
+
+const Kernels kernels_avx512 = SIMD_TABLE("avx512", prepared_bytes_pairs, prepare_bf16_pairs, matmul_bf16);
+const Kernels kernels_avx512bf16 =
+    SIMD_TABLE("avx512bf16", avx512bf16_prepared_bytes, avx512bf16_prepare, avx512bf16_matmul);
+#endif
