@@ -34,7 +34,8 @@ typedef struct {
  * <|System|>, system. Checks what can be checked without pictures: roles in order, the last one the assistant's (added
  * empty if it is missing), <image> tags equal to the pictures of a message (an error naming both counts). */
 bool conversation_from_json(Conversation *c, const json_t *list, const char *where, Error *e);
-void conversation_add(Conversation *c, Role role, const char *content, size_t n, const char *const *images, int n_images);
+void conversation_add(Conversation *c, Role role, const char *content, size_t n, const char *const *images,
+                      int n_images);
 bool conversation_check(const Conversation *c, const char *where, Error *e);
 int conversation_images(const Conversation *c);
 void conversation_free(Conversation *c);
@@ -48,9 +49,9 @@ void chat_sft_format(const Conversation *c, ChatTemplate t, const char *eos_text
 typedef enum { PIECE_BOS, PIECE_TEXT, PIECE_IMAGE, PIECE_EOS } PieceKind;
 typedef struct {
     PieceKind kind;
-    bool is_answer;      /* a label when mask_prompt is true: assistant text and its EOS */
-    bool is_template;    /* written by us: all added tokens act */
-    const char *text;    /* PIECE_TEXT; lives as long as the Pieces */
+    bool is_answer;   /* a label when mask_prompt is true: assistant text and its EOS */
+    bool is_template; /* written by us: all added tokens act */
+    const char *text; /* PIECE_TEXT; lives as long as the Pieces */
     size_t n;
 } Piece;
 typedef struct {

@@ -13,8 +13,8 @@
 #include "base/str.h"
 
 typedef struct {
-    char *label; /* owned by the Grounding; shared by the boxes of one ref */
-    int group;   /* index of the ref/det pair: boxes of one label share it */
+    char *label;    /* owned by the Grounding; shared by the boxes of one ref */
+    int group;      /* index of the ref/det pair: boxes of one label share it */
     double norm[4]; /* x1, y1, x2, y2 as written, 0..999 */
 } Box;
 

@@ -24,7 +24,9 @@ void ids_free(Ids *ids);
  * <|/ref|>, <|det|>, <|/det|>, <|grounding|>, <|User|>, <|Assistant|>. `pad_token` is the processor's (NULL: the
  * default one). NULL and *e on failure. */
 Tokenizer *tokenizer_open(const char *json, size_t n, const char *pad_token, const char *where, Error *e);
-void tokenizer_close(Tokenizer *t);
+/* The file as it stands, without what the processor adds. */
+Tokenizer *tokenizer_open_plain(const char *json, size_t n, const char *where, Error *e);
+void tokenizer_close(Tokenizer *t); /* of NULL: nothing */
 
 /* Which added tokens are cut out of a text. Those that are not allowed are encoded as ordinary text, so that a user
  * cannot forge a turn or an end of text. */
@@ -36,13 +38,14 @@ typedef enum {
 /* Appends the ids of text[0..n) without BOS. The text must be valid UTF-8 (an error gives the byte's offset). */
 bool tokenizer_encode(const Tokenizer *t, const char *text, size_t n, AddedTokens added, Ids *out, Error *e);
 
-/* The raw bytes of a token; NULL with *n = 0 for an id without a token. Lives as long as the tokenizer. */
+/* The raw bytes of a token, not ended by NUL; NULL with *n = 0 for an id without a token. Lives as long as the tokenizer. */
 const char *tokenizer_bytes(const Tokenizer *t, int32_t id, size_t *n);
-bool tokenizer_is_special(const Tokenizer *t, int32_t id); /* dropped by skip_special_tokens */
+bool tokenizer_is_special(const Tokenizer *t, int32_t id);     /* dropped by skip_special_tokens */
 int32_t tokenizer_find(const Tokenizer *t, const char *token); /* by content, added tokens first; -1 if there is none */
 int32_t tokenizer_count(const Tokenizer *t);                   /* largest id + 1 */
 
-/* The ids that a conversation needs; bos and eos are -1 until tokenizer_set_ends() or when the file has none. */
+/* The ids that a conversation needs; bos and eos are -1 until tokenizer_set_ends(), all others after
+ * tokenizer_open_plain(). */
 typedef struct {
     int32_t bos, eos, pad, image, ref, ref_end, det, det_end, grounding, user, assistant;
 } SpecialIds;
