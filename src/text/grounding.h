@@ -1,7 +1,8 @@
 /* grounding.h - boxes in an answer: <|ref|>label<|/ref|><|det|>[[x1, y1, x2, y2], ...]<|/det|>, integers 0..999.
  *
- * Strict: exactly what the official parse_ref_bbox() accepts (golden/README section 9), as integers, never evaluated.
- * Tolerant: reads on where that gives up - an unclosed tag at the end, odd or nested lists, decimals, a det without ref,
+ * Strict: exactly what the official parse_ref_bbox() accepts, where the lists hold numbers; it evaluates them as Python,
+ * here they are read and nothing is ever evaluated.
+ * Tolerant: reads on where that gives up - a tag that is not closed, odd or nested lists, a det without ref, parts of 1,
  * values out of range, corners in the wrong order - and says in `repairs` what it did. */
 #ifndef VL2_TEXT_GROUNDING_H
 #define VL2_TEXT_GROUNDING_H
@@ -26,7 +27,7 @@ typedef struct {
 
 /* False: the strict form does not hold (the official function returns None), or there are no boxes at all. */
 bool grounding_parse_strict(const char *text, size_t n, Grounding *out);
-/* True if at least one box was found. */
+/* True if at least one box was found; *out is to be freed in any case, for its repairs. */
 bool grounding_parse_tolerant(const char *text, size_t n, Grounding *out);
 void grounding_free(Grounding *g);
 

@@ -19,6 +19,7 @@
 #include "text/added.h"
 #include "text/bpe.h"
 #include "text/pretokenize.h"
+#include "text/shown.h"
 #include "text/vocab.h"
 #include "text/vocab_json.h"
 
@@ -131,7 +132,7 @@ static bool open_model(Tokenizer *t, const VocabJson *j, const json_t *model, co
 /* Takes token.content over. The id must not belong to another token, nor the content to another id. */
 static bool add_token(Tokenizer *t, AddedToken token, const char *where, Error *e)
 {
-    char buf[72];
+    char buf[SHOWN_BYTES];
     const char *name = shown(token.content, token.n, buf);
     const int32_t in_vocab = vocab_find(&t->vocab, token.content, token.n);
     const AddedToken *known = added_find(&t->added, token.content, token.n);

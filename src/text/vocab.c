@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "text/shown.h"
 
 static bool is_printable(uint32_t b)
 {
@@ -120,7 +121,7 @@ static void make_room(Vocab *v, int32_t id)
 
 bool vocab_add(Vocab *v, const char *spelling, size_t n, int32_t id, const char *where, Error *e)
 {
-    char buf[72];
+    char buf[SHOWN_BYTES];
     if (id < 0 || id >= MAX_TOKENS)
         return fail(e, ERR_FORMAT, "%s: the token \"%s\" has the id %d, expected 0 to %d", where,
                     shown(spelling, n, buf), id, MAX_TOKENS - 1);
@@ -152,15 +153,4 @@ void vocab_free(Vocab *v)
     free(v->token);
     free(v->slot);
     *v = (Vocab){ 0 };
-}
-
-const char *shown(const char *s, size_t n, char buf[72])
-{
-    size_t k = n <= 60 ? n : 60;
-    while (k < n && k > 0 && ((unsigned char)s[k] & 0xc0) == 0x80) k--;
-    memcpy(buf, s, k);
-    for (size_t i = 0; i < k; i++)
-        if (buf[i] == 0) buf[i] = '?';
-    memcpy(buf + k, k < n ? "..." : "", k < n ? 4 : 1);
-    return buf;
 }

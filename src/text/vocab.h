@@ -47,7 +47,4 @@ static inline const char *vocab_bytes(const Vocab *v, int32_t id)
     return v->bytes.text + v->token[id].begin;
 }
 
-/* At most 60 bytes of a text from outside for a message, cut between characters, "..." behind it if cut. */
-const char *shown(const char *s, size_t n, char buf[72]);
-
 #endif

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "text/shown.h"
+
 typedef struct {
     const char *at, *end;
 } Cursor;
@@ -216,7 +218,7 @@ bool vocab_json_read(JsonPart part, Vocab *v, const char *where, Error *e)
         if (!read_string(&c, &spelling) || !take(&c, ':') || !read_id(&c, &id))
             ok = bad_entry(where, "vocab", i, expected, e);
         else if (id < 0 || id >= MAX_TOKENS) {
-            char buf[72];
+            char buf[SHOWN_BYTES];
             ok = fail(e, ERR_FORMAT, "%s: the token \"%s\" has the id %lld%s, expected 0 to %d", where,
                       shown(spelling.text, spelling.n, buf), (long long)id, id >= INT32_MAX ? " or more" : "",
                       MAX_TOKENS - 1);
@@ -249,7 +251,7 @@ static bool read_merge(Cursor *c, Str *both, Str *right, size_t *n_left)
 
 static bool find_part(const Vocab *v, const char *s, size_t n, uint32_t rank, const char *where, int32_t *id, Error *e)
 {
-    char buf[72];
+    char buf[SHOWN_BYTES];
     *id = vocab_find(v, s, n);
     return *id >= 0 || fail(e, ERR_FORMAT, "%s: merge %u needs \"%s\", which is not in the vocabulary", where, rank,
                             shown(s, n, buf));
