@@ -15,29 +15,33 @@ const Vl2Sampling VL2_GREEDY = { .top_p = 1, .repetition_penalty = 1 };
 
 static bool find_role(const char *name, Role *role, Error *e)
 {
-    static const struct {
-        const char *name;
-        Role role;
-    } known[] = { { "user", ROLE_USER },           { "<|User|>", ROLE_USER },     { "assistant", ROLE_ASSISTANT },
-                  { "<|Assistant|>", ROLE_ASSISTANT }, { "system", ROLE_SYSTEM }, { "<|System|>", ROLE_SYSTEM } };
-    for (size_t i = 0; name && i < sizeof known / sizeof known[0]; i++)
-        if (strcmp(known[i].name, name) == 0) return *role = known[i].role, true;
+    if (name && role_find(name, role)) return true;
     return fail(e, ERR_USAGE, "role \"%s\" is unknown, expected user, assistant or system", name ? name : "");
+}
+
+/* Each message with a tag in front for every picture that has none, under the role's name as it was given. */
+static bool take_message(Conversation *c, const Vl2Message *m, Error *e)
+{
+    Role role;
+    Str content = { 0 };
+    if (!find_role(m->role, &role, e)) return false;
+    if (!conversation_place_images(m->content, m->n_content ? m->n_content : strlen(m->content), m->n_pictures, &content,
+                                   "the prompt", e))
+        return false;
+    const char **name = xcalloc((size_t)m->n_pictures, sizeof *name);
+    for (int k = 0; k < m->n_pictures; k++) name[k] = m->picture[k].name ? m->picture[k].name : "picture";
+    conversation_add(c, role, m->role, content.text, content.n, name, m->n_pictures);
+    free(name);
+    str_free(&content);
+    return true;
 }
 
 static bool take_messages(Conversation *c, const Vl2Prompt *p, Error *e)
 {
-    for (int i = 0; i < p->n_messages; i++) {
-        const Vl2Message *m = &p->message[i];
-        Role role;
-        if (!find_role(m->role, &role, e)) return fail_in(e, "message %d", i + 1);
-        const size_t n = m->n_content ? m->n_content : strlen(m->content);
-        const char **name = xcalloc((size_t)m->n_pictures, sizeof *name);
-        for (int k = 0; k < m->n_pictures; k++) name[k] = m->picture[k].name ? m->picture[k].name : "picture";
-        conversation_add(c, role, m->role, m->content, n, name, m->n_pictures);
-        free(name);
-    }
-    return conversation_place_images(c, "prompt", e) && conversation_check(c, "prompt", e);
+    for (int i = 0; i < p->n_messages; i++)
+        if (!take_message(c, &p->message[i], e)) return fail_in(e, "message %d", i + 1);
+    if (c->n > 0 && c->message[c->n - 1].role == ROLE_USER) conversation_add_open_answer(c);
+    return conversation_check(c, "the prompt", e);
 }
 
 static bool decode_pictures(Image *image, int n_images, const Vl2Prompt *p, Error *e)
@@ -146,9 +150,11 @@ Vl2Request *vl2_submit(Vl2Engine *engine, const Vl2Prompt *p, const Vl2Sampling 
     const bool ok = take_messages(&c, p, e) && build_prompt(r, &c, p, e) && check_context(r, o->max_tokens, e) &&
                     sampler_open(&r->sampler, o, m->config.language.vocab_size, r->prompt.id, r->prompt.n, e);
     if (ok) {
-        size_t n_eos;
-        const char *eos = tokenizer_bytes(m->tokenizer, tokenizer_special(m->tokenizer)->eos, &n_eos);
+        size_t n;
+        const char *bytes = tokenizer_bytes(m->tokenizer, tokenizer_special(m->tokenizer)->eos, &n);
+        char *eos = xstrndup(bytes, n);
         chat_sft_format(&c, m->config.processor.sft_format, eos, &r->sft_format);
+        free(eos);
         make_keys(r);
         lay_out_images(r);
         r->output = (Ids){ xcalloc((size_t)r->limit, sizeof *r->output.id), 0, (size_t)r->limit };
