@@ -23,38 +23,48 @@ typedef struct {
     Error *e;
 } JpegReader;
 
+/* Warnings that leave the picture whole. */
 static const int HARMLESS[] = { JWRN_EXTRANEOUS_DATA, JWRN_ADOBE_XFORM, JWRN_JFIF_MAJOR, JWRN_BOGUS_ICC,
                                 JWRN_NOT_SEQUENTIAL };
-static const int NOT_OURS[] = { JERR_BAD_PRECISION, JERR_SOF_UNSUPPORTED, JERR_CONVERSION_NOTIMPL,
-                                JERR_NOTIMPL,       JERR_NOT_COMPILED,    JERR_ARITH_NOTIMPL };
 
-static bool is_among(int code, const int *list, size_t n)
+/* What libjpeg's errors are to us; all others mean broken data. */
+static const struct {
+    int jpeg;
+    ErrorCode code;
+} CODES[] = {
+    { JERR_OUT_OF_MEMORY, ERR_MEMORY },           { JERR_IMAGE_TOO_BIG, ERR_LIMIT },
+    { JERR_BAD_PRECISION, ERR_UNSUPPORTED },      { JERR_SOF_UNSUPPORTED, ERR_UNSUPPORTED },
+    { JERR_CONVERSION_NOTIMPL, ERR_UNSUPPORTED }, { JERR_NOTIMPL, ERR_UNSUPPORTED },
+    { JERR_NOT_COMPILED, ERR_UNSUPPORTED },       { JERR_ARITH_NOTIMPL, ERR_UNSUPPORTED },
+};
+
+static ErrorCode code_of(int jpeg)
 {
-    for (size_t i = 0; i < n; i++)
-        if (list[i] == code) return true;
+    for (size_t i = 0; i < sizeof CODES / sizeof *CODES; i++)
+        if (CODES[i].jpeg == jpeg) return CODES[i].code;
+    return ERR_FORMAT;
+}
+
+static bool is_harmless(int jpeg)
+{
+    for (size_t i = 0; i < sizeof HARMLESS / sizeof *HARMLESS; i++)
+        if (HARMLESS[i] == jpeg) return true;
     return false;
 }
-#define AMONG(code, list) is_among(code, list, sizeof(list) / sizeof *(list))
 
 _Noreturn static void give_up(j_common_ptr c)
 {
     JpegReader *r = (JpegReader *)c;
-    const int code = c->err->msg_code;
     char text[JMSG_LENGTH_MAX];
     c->err->format_message(c, text);
-    fail(r->e,
-         code == JERR_OUT_OF_MEMORY ? ERR_MEMORY
-         : AMONG(code, NOT_OURS)    ? ERR_UNSUPPORTED
-                                    : ERR_FORMAT,
-         "%s", text);
+    fail(r->e, code_of(c->err->msg_code), "%s", text);
     longjmp(r->failed, 1);
 }
 
 static void on_message(j_common_ptr c, int level)
 {
-    if (level < 0 && !AMONG(c->err->msg_code, HARMLESS)) give_up(c);
+    if (level < 0 && !is_harmless(c->err->msg_code)) give_up(c);
 }
-#undef AMONG
 
 static void on_progress(j_common_ptr c)
 {
