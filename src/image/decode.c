@@ -128,16 +128,18 @@ bool image_load(Image *out, const char *path, const ImageOptions *o, Error *e)
 
 bool decode_begin(const Encoded *in, uint64_t w, uint64_t h, Image *out, Error *e)
 {
+    enum { MOST_SIDE = 1 << 24 }; /* three bytes of each of a row's pixels are counted in int */
     const ImageOptions *o = in->options;
+    const int max_side = o->max_side < MOST_SIDE ? o->max_side : MOST_SIDE;
     if (w == 0 || h == 0) {
         return fail(e, ERR_FORMAT, "%llu x %llu pixels, expected at least 1 x 1", (unsigned long long)w,
                     (unsigned long long)h);
     }
-    if (w > (uint64_t)o->max_side || h > (uint64_t)o->max_side) {
+    if (w > (uint64_t)max_side || h > (uint64_t)max_side) {
         return fail(e, ERR_LIMIT, "%llu x %llu pixels, the limit is %d a side (max_side)", (unsigned long long)w,
-                    (unsigned long long)h, o->max_side);
+                    (unsigned long long)h, max_side);
     }
-    if (w * h > o->max_pixels) { /* both are below 2^31 */
+    if (w * h > o->max_pixels) { /* both are at most 2^24 */
         return fail(e, ERR_LIMIT, "%llu x %llu = %llu pixels, the limit is %zu (max_pixels)", (unsigned long long)w,
                     (unsigned long long)h, (unsigned long long)(w * h), o->max_pixels);
     }

@@ -186,38 +186,46 @@ static int rle_colour(const Bmp *b, const uint8_t *bytes, int i)
     return bytes[i / 2] >> (i % 2 ? 0 : 4) & 15;
 }
 
+static void put_run(RlePen *pen, int n, uint8_t colours)
+{
+    const uint8_t both[2] = { colours, colours };
+    for (int i = 0; i < n; i++) put_pixel(pen, rle_colour(pen->b, both, i % 2));
+}
+
+/* Does what the code at p says, with at least 2 bytes left there. Returns the bytes that it takes, 0 if it is cut off. */
+static size_t draw_code(RlePen *pen, const uint8_t *p, size_t left)
+{
+    const int n = p[0], code = p[1], w = pen->out->w;
+    if (n > 0) {
+        put_run(pen, n, p[1]);
+    } else if (code == 0) {
+        pen->x = 0;
+        pen->y++;
+    } else if (code == 1) {
+        pen->y = pen->out->h;
+    } else if (code == 2) {
+        if (left < 4) return 0;
+        pen->x = pen->x + p[2] < w ? pen->x + p[2] : w;
+        pen->y += p[3];
+        return 4;
+    } else {
+        const size_t bytes = pen->b->compression == RLE8 ? (size_t)code : ((size_t)code + 1) / 2;
+        if (left - 2 < bytes) return 0;
+        for (int i = 0; i < code; i++) put_pixel(pen, rle_colour(pen->b, p + 2, i));
+        return 2 + bytes + bytes % 2;
+    }
+    return 2;
+}
+
 static bool decode_runs(const Encoded *in, const Bmp *b, Image *out, Error *e)
 {
     if (!decode_begin(in, b->w, b->h, out, e)) return false;
     for (size_t i = 0; i < (size_t)out->w * (size_t)out->h; i++) memcpy(out->rgb + 3 * i, b->palette[0], 3);
     RlePen pen = { .b = b, .out = out };
-    const uint8_t *p = in->bytes + b->pixels;
-    size_t left = in->n - b->pixels;
-    while (left >= 2 && pen.y < out->h) {
-        const int n = p[0], code = p[1];
-        size_t used = 2;
-        if (n > 0) {
-            const uint8_t twice[2] = { p[1], p[1] };
-            for (int i = 0; i < n; i++) put_pixel(&pen, rle_colour(b, twice, b->compression == RLE8 ? 0 : i % 2));
-        } else if (code == 0) {
-            pen.x = 0;
-            pen.y++;
-        } else if (code == 1) {
-            return true;
-        } else if (code == 2) {
-            used = 4;
-            if (left < used) break;
-            pen.x = pen.x + p[2] < out->w ? pen.x + p[2] : out->w;
-            pen.y += p[3];
-        } else {
-            const size_t bytes = b->compression == RLE8 ? (size_t)code : ((size_t)code + 1) / 2;
-            used = 2 + bytes + bytes % 2;
-            if (left < 2 + bytes) break;
-            for (int i = 0; i < code; i++) put_pixel(&pen, rle_colour(b, p + 2, i));
-        }
-        if (used > left) used = left; /* the padding of the last code may be missing */
-        p += used;
-        left -= used;
+    for (size_t at = b->pixels; pen.y < out->h && at < in->n && in->n - at >= 2;) {
+        const size_t used = draw_code(&pen, in->bytes + at, in->n - at);
+        if (used == 0) break;
+        at += used;
     }
     if (pen.y >= out->h || (pen.y == out->h - 1 && pen.x == out->w)) return true; /* the end code may be missing */
     return fail(e, ERR_FORMAT, "cut off in row %d of %d", pen.y, out->h);
