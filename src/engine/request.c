@@ -40,7 +40,7 @@ static bool take_messages(Conversation *c, const Vl2Prompt *p, Error *e)
 {
     for (int i = 0; i < p->n_messages; i++)
         if (!take_message(c, &p->message[i], e)) return fail_in(e, "message %d", i + 1);
-    if (c->n > 0 && c->message[c->n - 1].role == ROLE_USER) conversation_add_open_answer(c);
+    conversation_open_answer(c);
     return conversation_check(c, "the prompt", e);
 }
 

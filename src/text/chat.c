@@ -22,7 +22,7 @@ static const struct {
 };
 enum { N_ROLE_NAMES = sizeof role_names / sizeof *role_names };
 
-static bool role_find(const char *name, Role *out)
+bool role_find(const char *name, Role *out)
 {
     for (int i = 0; i < N_ROLE_NAMES; i++)
         if (strcmp(role_names[i].name, name) == 0) return *out = role_names[i].role, true;
@@ -65,10 +65,10 @@ static void add_image(Message *m, const char *name)
     m->image[m->n_images++] = xstrdup(name);
 }
 
-void conversation_add(Conversation *c, Role role, const char *content, size_t n, const char *const *images,
+void conversation_add(Conversation *c, Role role, const char *name, const char *content, size_t n, const char *const *images,
                       int n_images)
 {
-    add_message(c, role, role_name(role), content, n);
+    add_message(c, role, name ? name : role_name(role), content, n);
     for (int i = 0; i < n_images; i++) add_image(&c->message[c->n - 1], images[i]);
 }
 
@@ -107,8 +107,7 @@ static bool read_message(Conversation *c, const json_t *message, const char *whe
     return read_images(&c->message[c->n - 1], json_object_get(message, "images"), where, index, e);
 }
 
-/* An open turn: an empty answer in the spelling of the other roles. */
-static void add_open_answer(Conversation *c)
+void conversation_open_answer(Conversation *c)
 {
     if (c->n == 0 || c->message[c->n - 1].role != ROLE_USER) return;
     const char *user = c->message[c->n - 1].role_name;
@@ -130,7 +129,7 @@ bool conversation_from_json(Conversation *c, const json_t *list, const char *whe
         conversation_free(c);
         return false;
     }
-    add_open_answer(c);
+    conversation_open_answer(c);
     if (conversation_check(c, where, e)) return true;
     conversation_free(c);
     return false;

@@ -295,8 +295,8 @@ static void content_that_is_not_utf8_is_refused(void **state)
     (void)state;
     Error e;
     Conversation c = { 0 };
-    conversation_add(&c, ROLE_USER, "a\xffz", 3, NULL, 0);
-    conversation_add(&c, ROLE_ASSISTANT, "", 0, NULL, 0);
+    conversation_add(&c, ROLE_USER, NULL, "a\xffz", 3, NULL, 0);
+    conversation_add(&c, ROLE_ASSISTANT, NULL, "", 0, NULL, 0);
     assert_false(conversation_check(&c, "talk", &e));
     assert_string_equal(e.text, "talk: messages[0]: the content is not UTF-8");
     conversation_free(&c);
