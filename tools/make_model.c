@@ -377,18 +377,20 @@ static void start_drawing(Drawing *d, const ListedTensor *t, const Config *c, co
     }
 }
 
-/* Elements [first, first + n); one random number serves four of them. `first` is a multiple of 4. */
+/* Elements [first, first + n); one random number serves four of them. `first` is a multiple of 4, and `out` has room for
+ * four more elements. */
 static void draw(const Drawing *d, uint64_t first, size_t n, unsigned char *out)
 {
-    for (size_t i = 0; i < n; i += 4) {
-        uint64_t r = rng_at(d->seed, (first + i) / 4);
-        const size_t lanes = n - i < 4 ? n - i : 4;
-        for (size_t lane = 0; lane < lanes; lane++, r >>= 16) {
-            const size_t k = r % LEVELS;
-            if (d->element == 2)
-                memcpy(out + 2 * (i + lane), &d->half[k], 2);
-            else
-                memcpy(out + 4 * (i + lane), &d->single[k], 4);
+    const size_t groups = (n + 3) / 4;
+    for (size_t g = 0; g < groups; g++) {
+        const uint64_t r = rng_at(d->seed, first / 4 + g);
+        const size_t k[4] = { r % LEVELS, (r >> 16) % LEVELS, (r >> 32) % LEVELS, (r >> 48) % LEVELS };
+        if (d->element == 2) {
+            const uint16_t four[4] = { d->half[k[0]], d->half[k[1]], d->half[k[2]], d->half[k[3]] };
+            memcpy(out + 8 * g, four, sizeof four);
+        } else {
+            const float four[4] = { d->single[k[0]], d->single[k[1]], d->single[k[2]], d->single[k[3]] };
+            memcpy(out + 16 * g, four, sizeof four);
         }
     }
 }
@@ -600,7 +602,7 @@ static bool write_checkpoint(const Checkpoint *c, const Options *o, Error *e)
     Work *w = xcalloc(1, sizeof *w);
     *w = (Work){ .options = o, .checkpoint = c, .started = clock_now() };
     w->total = tensor_list_elements(&c->list, PART_COUNT) * dtype_bytes(o->dtype);
-    w->buffer = xmalloc((size_t)PIECES * PIECE_BYTES);
+    w->buffer = xmalloc((size_t)PIECES * PIECE_BYTES + 64); /* draw() may write past the last element */
     normal_levels(w->level);
     w->pool = check_output(o->output, e) ? pool_open(o->threads, e) : NULL;
     const bool ok = w->pool && write_folder(w, e);
