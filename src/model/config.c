@@ -18,8 +18,9 @@
 
 #define FILE_LIMIT     ((size_t)16 << 20)
 #define MAX_CANDIDATES 1000
-#define MAX_TILES      1024 /* of one candidate */
-#define MAX_GRID       256  /* patches a side */
+#define MAX_TILES      1024      /* of one candidate */
+#define MAX_GRID       256       /* patches a side */
+#define MAX_EXPERTS    (1 << 16) /* of all layers together; the published base has 2088 */
 #define MODEL_TYPE     "deepseek_vl_v2"
 #define DEFAULT_PAD    "<\xef\xbd\x9c\xe2\x96\x81pad\xe2\x96\x81\xef\xbd\x9c>" /* <｜▁pad▁｜> */
 
@@ -231,9 +232,9 @@ static bool take_rope(LanguageConfig *c, const json_t *language, const char *whe
     if (r->kind == ROPE_YARN && !c->use_mla)
         return fail(e, ERR_UNSUPPORTED,
                     "%s: \"type\" is \"yarn\", with \"use_mla\" false only linear and dynamic exist", inside);
-    r->factor = 0;
+    const json_t *const factor = json_object_get(scaling, "factor");
+    if (!factor || json_is_null(factor)) return fail(e, ERR_FORMAT, "%s: no \"factor\"", inside);
     if (!take_number(&r->factor, scaling, "factor", 1e-3, 1e6, inside, e)) return false;
-    if (r->factor == 0) return fail(e, ERR_FORMAT, "%s: no \"factor\"", inside);
     return take_int(&r->original_max_position_embeddings, scaling, "original_max_position_embeddings", 4096, 1, 1 << 30,
                     inside, e);
 }
@@ -272,6 +273,9 @@ static bool check_routing(const LanguageConfig *c, const char *where, Error *e)
     if (c->top_k < 1 || c->top_k > c->n_routed_experts)
         return fail(e, ERR_FORMAT, "%s: \"num_experts_per_tok\" is %d, expected 1 to \"n_routed_experts\" %d", where,
                     c->top_k, c->n_routed_experts);
+    if (c->n_routed_experts > MAX_EXPERTS / c->n_layers)
+        return fail(e, ERR_LIMIT, "%s: %d layers of %d experts: more than %d", where, c->n_layers, c->n_routed_experts,
+                    MAX_EXPERTS);
     if (c->topk_method == TOPK_GREEDY) return true;
     if (c->n_routed_experts % c->n_group)
         return fail(e, ERR_FORMAT, "%s: \"n_routed_experts\" %d is not a multiple of \"n_group\" %d", where,
