@@ -1,0 +1,347 @@
+/* cmd_info.c - `vl2 info`: what a model is and what it needs.
+ *
+ * Parameters are counted from the tensors of the files. Active for a token: all of the language model but the routed experts
+ * that a token does not visit, and of the embedding table one row (all of it where the head is tied to it). Vision and
+ * projector run for each tile of a picture, not for each token, and are counted apart. */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "cli/answer.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/terminal.h"
+#include "engine/plan.h"
+#include "model/model.h"
+
+typedef struct {
+    int sequences;
+    bool json;
+} InfoOwnArgs;
+
+typedef struct {
+    EngineArgs engine;
+    InfoOwnArgs own;
+} InfoArgs;
+
+#define T InfoOwnArgs
+static const Option OWN_OPTIONS[] = {
+    OPTION_INTEGER(T, sequences, "sequences", 0, "N", 1, 4096,
+                   "Conversations that run together, for the memory plan. Default: 1."),
+    OPTION_FLAG(T, json, "json", 0, "One line of JSON instead of the text. Default: off."), OPTIONS_END
+};
+#undef T
+
+static const Group GROUPS[] = { { "Report", OWN_OPTIONS, offsetof(InfoArgs, own) },
+                                { "Model and machine", ENGINE_OPTIONS, offsetof(InfoArgs, engine) },
+                                { 0 } };
+
+/* ---- which of the published models ---- */
+
+static const struct {
+    const char *name;
+    int hidden_size, n_layers, n_routed_experts;
+    bool use_mla;
+} PUBLISHED_MODELS[] = {
+    { "DeepSeek-VL2-tiny", 1280, 12, 64, false },
+    { "DeepSeek-VL2-small", 2048, 27, 64, true },
+    { "DeepSeek-VL2", 2560, 30, 72, true },
+};
+
+static const char *variant_name(const LanguageConfig *c)
+{
+    for (size_t i = 0; i < sizeof PUBLISHED_MODELS / sizeof *PUBLISHED_MODELS; i++)
+        if (c->hidden_size == PUBLISHED_MODELS[i].hidden_size && c->n_layers == PUBLISHED_MODELS[i].n_layers &&
+            c->n_routed_experts == PUBLISHED_MODELS[i].n_routed_experts && c->use_mla == PUBLISHED_MODELS[i].use_mla)
+            return PUBLISHED_MODELS[i].name;
+    return "none of the published shapes";
+}
+
+/* ---- parameters ---- */
+
+typedef struct {
+    uint64_t language, vision, projector, unused; /* unused: the vision tower's pooling head */
+    uint64_t embed, routed;                       /* parts of `language` */
+    uint64_t total, active;
+    uint64_t of_type[DT_COUNT];
+} Parameters;
+
+static uint64_t *part_of(Parameters *p, const char *name)
+{
+    if (str_starts(name, "vision.attn_pool.")) return &p->unused;
+    if (str_starts(name, "vision.")) return &p->vision;
+    return str_starts(name, "language.") ? &p->language : &p->projector;
+}
+
+static Parameters count_parameters(const TensorFiles *files, const LanguageConfig *c)
+{
+    Parameters p = { 0 };
+    const bool tied = c->tie_word_embeddings || !tensor_files_find(files, "language.lm_head.weight");
+    for (int i = 0; i < tensor_files_count(files); i++) {
+        const FileTensor *t = tensor_files_at(files, i);
+        const uint64_t n = t->bytes / dtype_bytes(t->dtype);
+        *part_of(&p, t->name) += n;
+        p.total += n;
+        p.of_type[t->dtype] += n;
+        if (strstr(t->name, ".mlp.experts.")) p.routed += n;
+        if (strstr(t->name, "embed_tokens")) p.embed += n;
+    }
+    const uint64_t n_experts = (uint64_t)c->n_routed_experts, visited = (uint64_t)c->top_k;
+    p.active = p.language - p.routed + (n_experts ? p.routed / n_experts * visited : 0);
+    if (!tied) p.active = p.active - p.embed + (uint64_t)c->hidden_size;
+    return p;
+}
+
+/* "3.37 B", "28.6 M", "650 k" */
+static const char *human_count(uint64_t n, char buf[32])
+{
+    static const struct {
+        double unit;
+        const char *name;
+    } UNITS[] = { { 1e9, " B" }, { 1e6, " M" }, { 1e3, " k" }, { 1, "" } };
+    int i = 0;
+    while (i < 3 && (double)n < UNITS[i].unit) i++;
+    snprintf(buf, 32, "%.3g%s", (double)n / UNITS[i].unit, UNITS[i].name);
+    return buf;
+}
+
+/* ---- memory ---- */
+
+typedef struct {
+    MemoryPlan plan;
+    Compute compute;
+    const Kernels *kernels;
+    uint64_t machine; /* bytes of memory */
+} Memory;
+
+static bool plan_memory(Memory *m, const InfoArgs *a, const Model *model, Error *e)
+{
+    const EngineArgs *g = &a->engine;
+    CpuLevel level = cpu_best();
+    if (g->cpu && !cpu_level_find(g->cpu, &level, e)) return false;
+    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    const int threads = g->threads ? g->threads : processors > 0 ? (int)processors : 1;
+    m->kernels = kernels_get(level);
+    m->compute = !strcmp(g->compute, "bf16") || (!strcmp(g->compute, "auto") && level >= CPU_AVX512BF16) ? COMPUTE_BF16
+                                                                                                         : COMPUTE_F32;
+    m->machine = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    memory_plan(&m->plan, &model->config, tensor_files_bytes(model->files), m->kernels, g->context, a->own.sequences,
+                g->chunk, threads, m->compute == COMPUTE_BF16 ? DT_BF16 : DT_F32);
+    return true;
+}
+
+/* ---- the report ---- */
+
+static void print_attention(const LanguageConfig *c)
+{
+    if (c->use_mla) {
+        printf("attention    latent (MLA): %d heads, kv rank %d, rope %d, nope %d, value %d", c->n_heads,
+               c->kv_lora_rank, c->qk_rope_head_dim, c->qk_nope_head_dim, c->v_head_dim);
+        if (c->q_lora_rank) printf(", q rank %d", c->q_lora_rank);
+    } else {
+        printf("attention    %s: %d heads of %d", c->n_kv_heads == c->n_heads ? "multi-head" : "grouped", c->n_heads,
+               c->head_dim);
+        if (c->n_kv_heads != c->n_heads) printf(", %d for keys and values", c->n_kv_heads);
+    }
+    putchar('\n');
+}
+
+static const char *const TOPK_NAMES[] = {
+    [TOPK_GREEDY] = "greedy", [TOPK_GROUP_LIMITED] = "group_limited_greedy", [TOPK_NOAUX] = "noaux_tc"
+};
+static const char *const SCORING_NAMES[] = { [SCORING_SOFTMAX] = "softmax", [SCORING_SIGMOID] = "sigmoid" };
+static const char *const ROPE_NAMES[] = {
+    [ROPE_PLAIN] = "plain", [ROPE_LINEAR] = "linear", [ROPE_DYNAMIC] = "dynamic", [ROPE_YARN] = "yarn"
+};
+static const char *const PROJECTOR_NAMES[] = { [PROJECTOR_DOWNSAMPLE_MLP_GELU] = "downsample_mlp_gelu",
+                                               [PROJECTOR_MLP_GELU] = "mlp_gelu",
+                                               [PROJECTOR_LINEAR] = "linear",
+                                               [PROJECTOR_IDENTITY] = "identity" };
+
+static int count_moe_layers(const LanguageConfig *c)
+{
+    int n = 0;
+    for (int i = 0; i < c->n_layers; i++) n += config_layer_is_moe(c, i);
+    return n;
+}
+
+static void print_language(const LanguageConfig *c)
+{
+    printf("language     %d layers, width %d, vocabulary %d, rope %s\n", c->n_layers, c->hidden_size, c->vocab_size,
+           ROPE_NAMES[c->rope.kind]);
+    print_attention(c);
+    if (c->n_routed_experts)
+        printf("experts      %d of width %d in %d layers, %d for each token, %d shared; scores %s, choice %s, scale "
+               "%g%s\n",
+               c->n_routed_experts, c->moe_intermediate_size, count_moe_layers(c), c->top_k, c->n_shared_experts,
+               SCORING_NAMES[c->scoring], TOPK_NAMES[c->topk_method], c->routed_scaling_factor,
+               c->norm_topk_prob ? ", normalised" : "");
+}
+
+static void print_vision(const Config *c)
+{
+    const VisionConfig *v = &c->vision;
+    printf("vision       %d layers, width %d, %d heads, tiles of %d pixels in %d x %d patches\n", v->layers, v->width,
+           v->heads, v->image_size, v->grid, v->grid);
+    printf("projector    %s, depth %d: %d x %d tokens for each tile\n", PROJECTOR_NAMES[c->projector.kind],
+           c->projector.depth, c->projector.grid, c->projector.grid);
+    printf("pictures     %d candidate resolutions\n", c->processor.n_candidates);
+}
+
+static void print_parameters(const Parameters *p)
+{
+    char total[32], language[32], vision[32], projector[32], unused[32], active[32];
+    printf("parameters   %s: language %s, vision %s, projector %s, unused %s\n", human_count(p->total, total),
+           human_count(p->language, language), human_count(p->vision, vision), human_count(p->projector, projector),
+           human_count(p->unused, unused));
+    printf("active       %s for each token (experts visited, one row of the embedding); vision and projector for each "
+           "tile\n",
+           human_count(p->active, active));
+}
+
+static void print_types(const Parameters *p, uint64_t bytes)
+{
+    char size[32];
+    printf("weights      %s:", human_bytes(bytes, size));
+    for (int t = 0; t < DT_COUNT; t++)
+        if (p->of_type[t])
+            printf(" %s %.4g %%", dtype_name((DType)t), 100.0 * (double)p->of_type[t] / (double)p->total);
+    putchar('\n');
+}
+
+static void print_memory(const Memory *m, const InfoArgs *a)
+{
+    const MemoryPlan *p = &m->plan;
+    char one[32], two[32], three[32];
+    printf("\nmemory for %d tokens of context, %d at a time, chunks of %d, %s compute, %s\n", a->engine.context,
+           a->own.sequences, a->engine.chunk, m->compute == COMPUTE_BF16 ? "bf16" : "f32", m->kernels->name);
+    printf("  weights    %-10s mapped from the files\n", human_bytes(p->weights, one));
+    printf("  vectors    %-10s norms, biases, tables\n", human_bytes(p->vectors, one));
+    printf("  cache      %-10s %s for each token, taken as it fills\n", human_bytes(p->cache, one),
+           human_bytes(p->cache_per_token, two));
+    printf("  step       %-10s language %s, vision %s, in turns\n", human_bytes(p->step, one),
+           human_bytes(p->step_language, two), human_bytes(p->step_vision, three));
+    printf("  request    %-10s pictures of each conversation\n", human_bytes(p->request, one));
+    printf("  total      %-10s of %s: %s\n", human_bytes(p->total, one), human_bytes(m->machine, two),
+           p->total <= m->machine ? "fits" : "does not fit; the parts of the weights in use are read from disk again");
+}
+
+static void print_text(const InfoArgs *a, const Model *m, const Parameters *p, const Memory *memory)
+{
+    const Config *c = &m->config;
+    const SpecialIds *s = tokenizer_special(m->tokenizer);
+    printf("model        %s\n", variant_name(&c->language));
+    print_types(p, tensor_files_bytes(m->files));
+    print_parameters(p);
+    print_language(&c->language);
+    print_vision(c);
+    printf("tokenizer    %d tokens; begin %d, end %d, <image> %d\n", tokenizer_count(m->tokenizer), s->bos, s->eos,
+           s->image);
+    print_memory(memory, a);
+}
+
+static json_t *json_memory(const Memory *m)
+{
+    const MemoryPlan *p = &m->plan;
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:s, s:s}", "weights",
+                     (json_int_t)p->weights, "vectors", (json_int_t)p->vectors, "cache_per_token",
+                     (json_int_t)p->cache_per_token, "cache", (json_int_t)p->cache, "step_language",
+                     (json_int_t)p->step_language, "step_vision", (json_int_t)p->step_vision, "step",
+                     (json_int_t)p->step, "request", (json_int_t)p->request, "total", (json_int_t)p->total, "machine",
+                     (json_int_t)m->machine, "fits", p->total <= m->machine, "compute",
+                     m->compute == COMPUTE_BF16 ? "bf16" : "f32", "cpu", m->kernels->name);
+}
+
+static json_t *json_parameters(const Parameters *p)
+{
+    json_t *types = json_object();
+    for (int t = 0; t < DT_COUNT; t++)
+        if (p->of_type[t]) json_object_set_new(types, dtype_name((DType)t), json_integer((json_int_t)p->of_type[t]));
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "total", (json_int_t)p->total, "active",
+                     (json_int_t)p->active, "language", (json_int_t)p->language, "vision", (json_int_t)p->vision,
+                     "projector", (json_int_t)p->projector, "unused", (json_int_t)p->unused, "types", types);
+}
+
+static json_t *json_language(const LanguageConfig *c)
+{
+    return json_pack("{s:i, s:i, s:i, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:s}", "layers", c->n_layers,
+                     "hidden_size", c->hidden_size, "vocab_size", c->vocab_size, "attention",
+                     c->use_mla ? "mla" : "mha", "heads", c->n_heads, "kv_heads", c->n_kv_heads, "kv_lora_rank",
+                     c->use_mla ? c->kv_lora_rank : 0, "routed_experts", c->n_routed_experts, "experts_per_token",
+                     c->top_k, "shared_experts", c->n_shared_experts, "scoring", SCORING_NAMES[c->scoring],
+                     "topk_method", TOPK_NAMES[c->topk_method]);
+}
+
+static json_t *json_vision(const Config *c)
+{
+    const VisionConfig *v = &c->vision;
+    json_t *candidates = json_array();
+    for (int i = 0; i < c->processor.n_candidates; i++)
+        json_array_append_new(candidates, json_pack("[ii]", c->processor.candidate[i].w, c->processor.candidate[i].h));
+    return json_pack("{s:i, s:i, s:i, s:i, s:i, s:s, s:i, s:o}", "layers", v->layers, "width", v->width, "image_size",
+                     v->image_size, "patch_size", v->patch_size, "patches", v->grid * v->grid, "projector",
+                     PROJECTOR_NAMES[c->projector.kind], "tokens_per_tile", c->projector.grid * c->projector.grid,
+                     "candidate_resolutions", candidates);
+}
+
+static void print_json(const Model *m, const Parameters *p, const Memory *memory)
+{
+    const SpecialIds *s = tokenizer_special(m->tokenizer);
+    json_t *tokenizer = json_pack("{s:i, s:i, s:i, s:i}", "tokens", tokenizer_count(m->tokenizer), "bos", s->bos, "eos",
+                                  s->eos, "image", s->image);
+    json_t *o = json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:o}", "model", variant_name(&m->config.language), "bytes",
+                          (json_int_t)tensor_files_bytes(m->files), "parameters", json_parameters(p), "language",
+                          json_language(&m->config.language), "vision", json_vision(&m->config), "tokenizer", tokenizer,
+                          "memory", json_memory(memory));
+    print_json_line(o);
+}
+
+static bool work(const InfoArgs *a, Error *e)
+{
+    Model model;
+    Memory memory;
+    char *path = model_path(a->engine.model, e);
+    const bool open = path && model_open(&model, path, e);
+    free(path);
+    if (!open) return false;
+    const bool ok = plan_memory(&memory, a, &model, e);
+    const Parameters p = count_parameters(model.files, &model.config.language);
+    if (ok && a->own.json)
+        print_json(&model, &p, &memory);
+    else if (ok)
+        print_text(a, &model, &p, &memory);
+    model_close(&model);
+    return ok;
+}
+
+static int info(const Command *self, int argc, char **argv)
+{
+    InfoArgs a = { .engine = ENGINE_DEFAULTS, .own = { .sequences = 1 } };
+    Error e;
+    int n, status;
+    if (!args_begin(self, &a, argc, argv, &n, &status)) return status;
+    if (n == 1 && !a.engine.model)
+        a.engine.model = argv[1];
+    else if (n == 1) {
+        fail(&e, ERR_USAGE, "'%s' and -m both name a model: give one", argv[1]);
+        return args_report(self, &e);
+    }
+    return work(&a, &e) ? finish_output() : args_report(self, &e);
+}
+
+const Command CMD_INFO = {
+    .name = "info",
+    .summary = "what a model is, and the memory that it needs",
+    .usage = (const char *const[]){ "info [options] [DIR]", NULL },
+    .about =
+        "Opens the model as every other command does, so that a damaged one is named, and adds up the memory for the "
+        "given limits.",
+    .group = GROUPS,
+    .example =
+        (const char *const[]){ "A model", "vl2 info deepseek-vl2-small", "Memory for eight conversations at a time",
+                               "vl2 info deepseek-vl2-small --sequences 8 --ctx 4096", NULL },
+    .max_operands = 1,
+    .run = info,
+};

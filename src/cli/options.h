@@ -1,0 +1,71 @@
+/* options.h - the groups of options that several commands share, and what they make of them. */
+#ifndef VL2_CLI_OPTIONS_H
+#define VL2_CLI_OPTIONS_H
+
+#include "cli/args.h"
+#include "image/image.h"
+#include "vl2.h"
+
+typedef struct {
+    const char *model; /* NULL: the default model */
+    const char *compute, *cpu;
+    int threads, context, chunk;
+} EngineArgs;
+extern const Option ENGINE_OPTIONS[];
+
+typedef struct {
+    Texts image;
+    const char *conversation, *system;
+    bool raw_special;
+} QuestionArgs;
+extern const Option QUESTION_OPTIONS[];
+
+typedef struct {
+    bool exif_rotate;
+    int max_megapixels;
+} PictureArgs;
+extern const Option PICTURE_OPTIONS[];
+
+typedef struct {
+    float temperature, top_p, min_p, repetition_penalty, presence_penalty, frequency_penalty;
+    int top_k, max_tokens;
+    uint64_t seed;
+    Texts stop;
+    Integers stop_id;
+    bool ignore_eos;
+} SamplingArgs;
+extern const Option SAMPLING_OPTIONS[];
+
+typedef struct {
+    bool quiet, verbose;
+} NoteArgs;
+extern const Option NOTE_OPTIONS[];
+
+/* What the option tables promise as defaults. */
+#define ENGINE_DEFAULTS                                                                                                \
+    {                                                                                                                  \
+        .compute = "auto", .context = 4096, .chunk = 512                                                               \
+    }
+#define PICTURE_DEFAULTS                                                                                               \
+    {                                                                                                                  \
+        .max_megapixels = 100                                                                                          \
+    }
+#define SAMPLING_DEFAULTS                                                                                              \
+    {                                                                                                                  \
+        .top_p = 1, .repetition_penalty = 1                                                                            \
+    }
+
+/* The model to use without -m; caller frees. NULL: there is none beside this program. */
+char *default_model_path(void);
+/* The folder that -m names, or the default model's; caller frees. NULL and *e if there is none. */
+char *model_path(const char *model, Error *e);
+
+/* `n` must stay where it is as long as the engine lives: the engine's notes go through it. */
+Vl2Engine *open_engine(const EngineArgs *a, NoteArgs *n, Error *e);
+
+/* Points into `a`. */
+Vl2Sampling sampling_of(const SamplingArgs *a);
+size_t max_pixels_of(const PictureArgs *a);
+ImageOptions image_options_of(const PictureArgs *a);
+
+#endif
