@@ -35,7 +35,7 @@ TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)
 TOOL_SRC := $(wildcard tools/*.c)
 TOOLS    := $(TOOL_SRC:%.c=$(BUILD)/%)
 
-.PHONY: all lib tools tests demo test check layers format format-check bench clean help
+.PHONY: all lib tools tests demo test check layers format format-check bench cli-test cli-update clean help
 all: $(VL2) ## build the program, $(BUILD)/vl2
 lib: $(LIB) ## build the library, $(BUILD)/libvl2.a
 tools: $(TOOLS)
@@ -85,6 +85,11 @@ format: ## lay out the code with .clang-format
 	clang-format -i $(FORMATTED)
 format-check:
 	@clang-format --dry-run -Werror $(FORMATTED)
+
+cli-test: $(VL2) ## compare what the program prints with tests/cli/cases
+	tests/cli/run.sh $(VL2)
+cli-update: $(VL2) ## write the expectations in tests/cli/cases anew
+	tests/cli/run.sh --update $(VL2)
 
 clean: ## remove build/
 	rm -rf build

@@ -1,0 +1,2 @@
+# needs micro-mha/tokenizer.json
+vl2 tokenize -m micro-mha -- --decode

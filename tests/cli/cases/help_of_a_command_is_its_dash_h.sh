@@ -1,0 +1,3 @@
+vl2 help tiles > one
+vl2 tiles --help > two
+cmp one two

@@ -1,0 +1,1 @@
+vl2 --version | sed 's/[0-9]/N/g'
