@@ -154,7 +154,7 @@ typedef struct {
     const char *text; /* ends with NUL; special tokens as `show_special` says */
     size_t n_text;
     const char *finish_reason; /* "stop", "length", "cancelled"; NULL while it runs */
-    const Vl2Box *box;
+    const Vl2Box *box; /* of the whole answer, with what the prompt began of it */
     int n_boxes;
     const char *box_repairs; /* what the tolerant reading repaired, a line each; "" if nothing */
     const char *sft_format;  /* the official display form of the prompt */

@@ -66,6 +66,7 @@ struct Vl2Request {
     Sampler sampler;
     StopTexts stop;
     Detokenizer detokenizer;
+    Str begun;       /* the answer that the prompt ends with, if it is continued: boxes may begin there */
     Str text;        /* the answer so far */
     size_t released; /* bytes of it that were given out as events */
     size_t safe;     /* bytes of it that may be */

@@ -155,6 +155,8 @@ Vl2Request *vl2_submit(Vl2Engine *engine, const Vl2Prompt *p, const Vl2Sampling 
         char *eos = xstrndup(bytes, n);
         chat_sft_format(&c, m->config.processor.sft_format, eos, &r->sft_format);
         free(eos);
+        const Message *last = &c.message[c.n - 1];
+        str_add(&r->begun, last->content, last->n_content);
         make_keys(r);
         lay_out_images(r);
         r->output = (Ids){ xcalloc((size_t)r->limit, sizeof *r->output.id), 0, (size_t)r->limit };
@@ -197,6 +199,7 @@ void vl2_release(Vl2Request *r)
     ids_free(&r->output);
     str_free(&r->text);
     str_free(&r->sft_format);
+    str_free(&r->begun);
     free(r->stop_id);
     free(r->key);
     free(r->projected);
@@ -277,8 +280,8 @@ static int rounded(double v)
     return v <= -1e6 ? -1000000 : v >= 1e6 ? 1000000 : (int)(v < 0 ? v - 0.5 : v + 0.5);
 }
 
-/* A box belongs to the last picture before the answer, unless the answer names none: with several pictures the official
- * demo draws on the last one too. */
+/* A box belongs to the last picture: the one that is asked about in in-context grounding, and the one that the official
+ * demo draws on. What a continued answer began with is part of the answer. */
 static void read_boxes(Vl2Request *r)
 {
     const Prompt *p = &r->prompt;
@@ -288,7 +291,11 @@ static void read_boxes(Vl2Request *r)
     r->result.box = NULL;
     r->result.n_boxes = 0;
     if (p->n_images == 0) return;
-    grounding_parse_tolerant(r->text.text, r->text.n, &r->grounding);
+    Str answer = { 0 };
+    str_add(&answer, r->begun.text, r->begun.n);
+    str_add(&answer, r->text.text, r->text.n);
+    grounding_parse_tolerant(answer.text, answer.n, &r->grounding);
+    str_free(&answer);
     const PromptImage *image = &p->image[p->n_images - 1];
     r->box = xcalloc(r->grounding.n, sizeof *r->box);
     for (size_t i = 0; i < r->grounding.n; i++) {
