@@ -112,6 +112,7 @@ static bool read_palette(const Encoded *in, Bmp *b, Error *e)
     const size_t at = HEADER_AT + b->header, most = (size_t)1 << b->bits;
     const size_t n = b->colours == 0 || b->colours > most ? most : b->colours;
     if (n * b->colour_bytes > in->n - at) return fail(e, ERR_FORMAT, "cut off in its palette of %zu colours", n);
+    for (int i = 0; i < 256; i++) memset(b->palette[i], i, 3); /* an index without a colour, as in Pillow */
     for (size_t i = 0; i < n; i++) {
         const uint8_t *bgr = in->bytes + at + i * b->colour_bytes;
         for (int c = 0; c < 3; c++) b->palette[i][c] = bgr[2 - c];

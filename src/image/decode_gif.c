@@ -1,6 +1,6 @@
 /* decode_gif.c - the first frame of a GIF through giflib, on its screen. As Pillow: a frame that passes the screen's
- * edge makes the screen larger; what the frame leaves free has the transparent colour, else colour 0; a file without
- * palette is gray. */
+ * edge makes the screen larger; what the frame leaves free has the transparent colour, else colour 0; an index
+ * that the palette lacks is the gray of its number. */
 #include <string.h>
 
 #include <gif_lib.h>
@@ -48,16 +48,13 @@ static bool find_frame(GifFileType *gif, int *transparent, Error *e)
     }
 }
 
-/* Indices without a colour are black; without any palette the index is the gray value. */
+/* An index without a colour is the gray of its number. */
 static void fill_palette(const GifFileType *gif, Palette *p)
 {
     const ColorMapObject *map = gif->Image.ColorMap ? gif->Image.ColorMap : gif->SColorMap;
     for (int i = 0; i < 256; i++) {
-        GifColorType c = { 0, 0, 0 };
-        if (!map)
-            c = (GifColorType){ (GifByteType)i, (GifByteType)i, (GifByteType)i };
-        else if (i < map->ColorCount)
-            c = map->Colors[i];
+        GifColorType c = { (GifByteType)i, (GifByteType)i, (GifByteType)i };
+        if (map && i < map->ColorCount) c = map->Colors[i];
         memcpy(p->rgb[i], &(uint8_t[3]){ c.Red, c.Green, c.Blue }, 3);
     }
 }

@@ -1,7 +1,8 @@
 /* decode_png.c - PNG through libpng: every colour type, depth and interlacing; of an APNG the default picture.
  *
  * As Pillow: 16 bit RGB and gray + alpha keep the high byte; 16 bit gray alone is clipped to 255, not scaled; 1, 2 and
- * 4 bit gray spread over 0..255; alpha, tRNS and gAMA are ignored. Every chunk's CRC counts. */
+ * 4 bit gray spread over 0..255; alpha, tRNS and gAMA are ignored; an index without a colour is the gray of its number.
+ * Every chunk's CRC counts. */
 #include <setjmp.h>
 #include <string.h>
 
@@ -39,7 +40,7 @@ static void on_read(png_structp png, png_bytep out, size_t n)
     r->at += n;
 }
 
-/* Reads every pass over every row; `row_bytes` of each row of *out are used. */
+/* Into the beginnings of the rows of *out, in every pass. */
 static void read_all_rows(PngReader *r, const Image *out)
 {
     const int passes = png_set_interlace_handling(r->png);
@@ -47,31 +48,46 @@ static void read_all_rows(PngReader *r, const Image *out)
         for (int y = 0; y < out->h; y++) png_read_row(r->png, image_row(out, y), NULL);
 }
 
-/* Two bytes a pixel lie at the start of each row, three are wanted: from the right, so that none is overwritten unread. */
+/* Less than three bytes a pixel lie at the start of each row: from the right, so that none is overwritten unread. */
 static void clip_gray16(const Image *out)
 {
     for (int y = 0; y < out->h; y++) {
         uint8_t *row = image_row(out, y);
-        for (int x = out->w - 1; x >= 0; x--) {
-            const uint8_t v = row[2 * x] ? 255 : row[2 * x + 1];
-            memset(row + 3 * x, v, 3);
-        }
+        for (int x = out->w - 1; x >= 0; x--) memset(row + 3 * x, row[2 * x] ? 255 : row[2 * x + 1], 3);
+    }
+}
+
+static void look_up_palette(const PngReader *r, const Image *out)
+{
+    png_colorp given = NULL;
+    int n = 0;
+    uint8_t palette[256][3];
+    png_get_PLTE(r->png, r->info, &given, &n);
+    for (int i = 0; i < 256; i++) {
+        const png_color c = i < n ? given[i] : (png_color){ (png_byte)i, (png_byte)i, (png_byte)i };
+        memcpy(palette[i], &(uint8_t[3]){ c.red, c.green, c.blue }, 3);
+    }
+    for (int y = 0; y < out->h; y++) {
+        uint8_t *row = image_row(out, y);
+        for (int x = out->w - 1; x >= 0; x--) memcpy(row + 3 * x, palette[row[x]], 3);
     }
 }
 
 static bool read_pixels(PngReader *r, const Image *out)
 {
     const int depth = png_get_bit_depth(r->png, r->info), type = png_get_color_type(r->png, r->info);
-    const bool gray16 = depth == 16 && type == PNG_COLOR_TYPE_GRAY;
-    if (!gray16) {
+    const bool indexed = type == PNG_COLOR_TYPE_PALETTE, gray16 = depth == 16 && type == PNG_COLOR_TYPE_GRAY;
+    if (indexed) {
+        png_set_packing(r->png); /* a byte for each index */
+    } else if (!gray16) {
         png_set_strip_16(r->png);
         png_set_strip_alpha(r->png);
-        if (type == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(r->png);
-        if (!(type & PNG_COLOR_MASK_COLOR)) png_set_gray_to_rgb(r->png);
+        if (type == PNG_COLOR_TYPE_GRAY || type == PNG_COLOR_TYPE_GRAY_ALPHA) png_set_gray_to_rgb(r->png);
     }
     read_all_rows(r, out);
     png_read_end(r->png, NULL);
     if (gray16) clip_gray16(out);
+    if (indexed) look_up_palette(r, out);
     return true;
 }
 

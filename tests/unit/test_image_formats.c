@@ -98,10 +98,10 @@ static void bmp_of_every_kind(void **state)
           S("\0\1\2\0"
             "\2\1\0\0"),
           "grkkrg", 0 },
-        { "8 bit, index without colour", 40, 3, 2, 8, 0, 3, S(KRG),
+        { "8 bit, index without colour: gray", 40, 3, 2, 8, 0, 3, S(KRG),
           S("\0\1\xff\0"
-            "\2\1\7\0"),
-          "grkkrk", 0 },
+            "\2\1\xff\0"),
+          "grwkrw", 0 },
         { "OS/2, 24 bit", 12, 3, 2, 24, 0, 0, S(""),
           S("\xff\0\0\0\xff\0\0\0\xff\0\0\0"
             "\0\0\0\xff\xff\xff\0\xff\xff\0\0\0"),
@@ -343,6 +343,22 @@ static void gif_frame_stands_on_its_screen(void **state)
     }
 }
 
+/* Index 3 of a palette that is cut to two colours. */
+static void gif_index_without_colour_is_gray(void **state)
+{
+    (void)state;
+    const GifCase c = { 4, 1, 0, 0, 4, 1, false, false, -1, "0133" };
+    Str file = make_gif(&c);
+    file.text[10] = (char)(file.text[10] & ~7);
+    memmove(file.text + 19, file.text + 25, file.n - 25);
+    Image i = decode_ok(file.text, file.n - 6);
+    assert_pixel(&i, 0, 0, 0, 0, 0);
+    assert_pixel(&i, 1, 0, 255, 0, 0);
+    assert_pixel(&i, 2, 0, 3, 3, 3);
+    image_free(&i);
+    str_free(&file);
+}
+
 static void gif_without_palette_is_gray(void **state)
 {
     (void)state;
@@ -446,6 +462,28 @@ static void png_of_every_kind(void **state)
 }
 
 /* Chunks that no pixel depends on: a large text, a broken profile, an animation's header, an unknown one. */
+static void png_index_without_colour_is_gray(void **state)
+{
+    (void)state;
+    uint8_t rows[1] = { 0x1b }; /* 0 1 2 3 */
+    Str file = make_png(&(PngCase){ 2, PNG_COLOR_TYPE_PALETTE, false }, 4, 1, rows, 1);
+    uint8_t *palette = memmem(file.text, file.n, "PLTE", 4);
+    assert_non_null(palette);
+    Bytes b = { (uint8_t *)file.text, file.n };
+    uint8_t shorter[6 + 12];
+    memcpy(shorter, "\0\0\0\6PLTE\1\2\3\4\5\6", 14);
+    put_be32(shorter + 14, png_crc(shorter + 4, 10));
+    const size_t at = (size_t)(palette - 4 - b.p), old = 12 + 12;
+    memmove(b.p + at + sizeof shorter, b.p + at + old, b.n - at - old);
+    memcpy(b.p + at, shorter, sizeof shorter);
+    Image i = decode_ok(b.p, b.n - old + sizeof shorter);
+    assert_pixel(&i, 1, 0, 4, 5, 6);
+    assert_pixel(&i, 2, 0, 2, 2, 2);
+    assert_pixel(&i, 3, 0, 3, 3, 3);
+    image_free(&i);
+    str_free(&file);
+}
+
 static void png_passes_over_other_chunks(void **state)
 {
     (void)state;
@@ -604,7 +642,8 @@ static void jpeg_of_two_components_is_unsupported(void **state)
 
 TEST_MAIN(TEST(bmp_of_every_kind), TEST(bmp_checks_where_the_pixels_are), TEST(pnm_of_every_kind),
           TEST(pnm_scales_like_python), TEST(pnm_rejects_broken_headers), TEST(gif_frame_stands_on_its_screen),
-          TEST(gif_without_palette_is_gray), TEST(gif_without_frame_is_an_error), TEST(png_of_every_kind),
+          TEST(gif_index_without_colour_is_gray), TEST(gif_without_palette_is_gray),
+          TEST(gif_without_frame_is_an_error), TEST(png_of_every_kind), TEST(png_index_without_colour_is_gray),
           TEST(png_passes_over_other_chunks), TEST(png_rejects_unknown_critical_chunks),
           TEST(webp_frame_stands_on_its_canvas), TEST(jpeg_cmyk_and_ycck_are_inverted_inks),
           TEST(jpeg_arithmetic_equals_huffman), TEST(jpeg_of_two_components_is_unsupported))
