@@ -60,7 +60,7 @@ static void penalise(Sampler *s, const float *logits)
     }
 }
 
-static int32_t best(const float *score, int n)
+static int32_t best_of(const float *score, int n)
 {
     int32_t b = 0;
     for (int32_t i = 1; i < n; i++)
@@ -68,61 +68,103 @@ static int32_t best(const float *score, int n)
     return b;
 }
 
-static int by_score(const void *a, const void *b, void *context)
+/* ---- a heap over the ids: the best comes out first, and only as many as are wanted ---- */
+
+static bool comes_before(const Sampler *s, int32_t a, int32_t b)
 {
-    const float *score = context;
-    const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-    if (score[x] != score[y]) return score[x] > score[y] ? -1 : 1;
-    return (x > y) - (x < y);
+    return s->score[a] != s->score[b] ? s->score[a] > s->score[b] : a < b;
 }
 
-/* Orders the ids by descending score and returns how many of them top-k keeps. */
-static int keep_top_k(Sampler *s)
+static void sift_down(Sampler *s, int at, int n)
+{
+    for (int child; (child = 2 * at + 1) < n; at = child) {
+        if (child + 1 < n && comes_before(s, s->order[child + 1], s->order[child])) child++;
+        if (!comes_before(s, s->order[child], s->order[at])) return;
+        const int32_t swap = s->order[at];
+        s->order[at] = s->order[child];
+        s->order[child] = swap;
+    }
+}
+
+static void build_heap(Sampler *s)
 {
     for (int32_t i = 0; i < s->vocab; i++) s->order[i] = i;
-    qsort_r(s->order, (size_t)s->vocab, sizeof *s->order, by_score, s->score);
-    const int k = s->options.top_k;
-    if (k == 0 || k >= s->vocab) return s->vocab;
-    int n = k;
-    while (n < s->vocab && s->score[s->order[n]] == s->score[s->order[k - 1]]) n++;
+    for (int i = s->vocab / 2 - 1; i >= 0; i--) sift_down(s, i, s->vocab);
+}
+
+/* Takes the best of the n that are left; those taken stand at the end of s->order, the first one last. */
+static int32_t take_best(Sampler *s, int n)
+{
+    const int32_t id = s->order[0];
+    s->order[0] = s->order[n - 1];
+    s->order[n - 1] = id;
+    sift_down(s, 0, n - 1);
+    return id;
+}
+
+static int32_t taken(const Sampler *s, int i)
+{
+    return s->order[s->vocab - 1 - i];
+}
+
+/* ---- the distribution ---- */
+
+/* Takes the k best and what is as good as the last of them. Returns how many. */
+static int take_top_k(Sampler *s, int k)
+{
+    int n = 0;
+    while (n < s->vocab && (n < k || s->score[s->order[0]] == s->score[taken(s, k - 1)])) {
+        take_best(s, s->vocab - n);
+        n++;
+    }
     return n;
 }
 
-/* Turns the scores of the first n ordered ids to probabilities, in place. */
-static void soften(Sampler *s, int n)
+/* The sum of exp(score - top) of the ids that take part: the n taken, or all of them. */
+static double total_weight(const Sampler *s, int n, float top)
 {
-    const float top = s->score[s->order[0]];
     double sum = 0;
-    for (int i = 0; i < n; i++) sum += exp((double)s->score[s->order[i]] - top);
-    for (int i = 0; i < n; i++) {
-        float *v = &s->score[s->order[i]];
-        *v = (float)(exp((double)*v - top) / sum);
-    }
+    if (n > 0)
+        for (int i = 0; i < n; i++) sum += exp((double)s->score[taken(s, i)] - top);
+    else
+        for (int i = 0; i < s->vocab; i++) sum += exp((double)s->score[i] - top);
+    return sum;
 }
 
-/* Of n ordered ids with probabilities, how many top-p and min-p keep. */
-static int keep_likely(const Sampler *s, int n)
+/* Takes (or keeps, of n that are taken) the best until top-p is full or min-p says no. Returns how many. */
+static int take_likely(Sampler *s, int n_taken, float top, double sum)
 {
     const Vl2Sampling *o = &s->options;
-    if (o->top_p < 1) {
-        double tail = 0;
-        while (n > 1 && (tail += s->score[s->order[n - 1]]) <= 1 - (double)o->top_p) n--;
+    const int most = n_taken ? n_taken : s->vocab;
+    double before = 0; /* probability of those taken so far: a token is dropped once 1 - before <= 1 - top_p */
+    int n = 0;
+    while (n < most) {
+        const int32_t id = n_taken ? taken(s, n) : s->order[0];
+        const double weight = exp((double)s->score[id] - top);
+        if (n > 0 && ((o->top_p < 1 && before >= (double)o->top_p) || weight < (double)o->min_p)) break;
+        if (!n_taken) take_best(s, s->vocab - n);
+        before += weight / sum;
+        n++;
     }
-    while (n > 1 && s->score[s->order[n - 1]] < o->min_p * s->score[s->order[0]]) n--;
     return n;
 }
 
-/* The first n ids of s->order are what is left, s->score their probabilities. */
+/* Leaves s->score as probabilities of the n ids taken(s, 0..n-1), best first. */
 static int distribution(Sampler *s, const float *logits)
 {
+    const Vl2Sampling *o = &s->options;
     penalise(s, logits);
-    for (int i = 0; i < s->vocab; i++) s->score[i] /= s->options.temperature;
-    int n = keep_top_k(s);
-    soften(s, n);
-    n = keep_likely(s, n);
-    double sum = 0;
-    for (int i = 0; i < n; i++) sum += s->score[s->order[i]];
-    for (int i = 0; i < n; i++) s->score[s->order[i]] = (float)(s->score[s->order[i]] / sum);
+    for (int i = 0; i < s->vocab; i++) s->score[i] /= o->temperature;
+    build_heap(s);
+    const float top = s->score[s->order[0]];
+    int n = o->top_k > 0 && o->top_k < s->vocab ? take_top_k(s, o->top_k) : 0;
+    if (o->top_p < 1 || o->min_p > 0) n = take_likely(s, n, top, total_weight(s, n, top));
+    const double sum = total_weight(s, n, top);
+    if (n == 0) n = s->vocab; /* nothing was cut: every id takes part, in any order */
+    for (int i = 0; i < n; i++) {
+        float *v = &s->score[taken(s, i)];
+        *v = (float)(exp((double)*v - top) / sum);
+    }
     return n;
 }
 
@@ -130,7 +172,7 @@ void sampler_distribution(Sampler *s, const float *logits, float *probability)
 {
     const int n = distribution(s, logits);
     memset(probability, 0, (size_t)s->vocab * sizeof *probability);
-    for (int i = 0; i < n; i++) probability[s->order[i]] = s->score[s->order[i]];
+    for (int i = 0; i < n; i++) probability[taken(s, i)] = s->score[taken(s, i)];
 }
 
 static int32_t draw(Sampler *s, const float *logits)
@@ -138,8 +180,8 @@ static int32_t draw(Sampler *s, const float *logits)
     const int n = distribution(s, logits);
     double left = rng_uniform(&s->rng);
     for (int i = 0; i < n - 1; i++)
-        if ((left -= s->score[s->order[i]]) < 0) return s->order[i];
-    return s->order[n - 1];
+        if ((left -= s->score[taken(s, i)]) < 0) return taken(s, i);
+    return taken(s, n - 1);
 }
 
 int32_t sampler_next(Sampler *s, const float *logits)
@@ -148,7 +190,7 @@ int32_t sampler_next(Sampler *s, const float *logits)
     if (s->options.temperature > 0) id = draw(s, logits);
     else {
         penalise(s, logits);
-        id = best(s->score, s->vocab);
+        id = best_of(s->score, s->vocab);
     }
     s->seen[id] = true;
     s->count[id]++;

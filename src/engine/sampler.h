@@ -10,7 +10,7 @@ typedef struct {
     Vl2Sampling options;
     int vocab;
     float *score;    /* [vocab] scratch */
-    int32_t *order;  /* [vocab] scratch: ids by descending score */
+    int32_t *order;  /* [vocab] scratch: a heap of ids */
     int32_t *count;  /* [vocab]: times in the answer */
     bool *seen;      /* [vocab]: in the prompt or the answer */
     Rng rng;
