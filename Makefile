@@ -70,7 +70,7 @@ $(VL2): $(CLI_OBJ) $(LIB)
 
 $(BUILD)/tests/%: tests/%.c $(LIB) tests/support.h
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -Itests -MMD -MP -MF $@.d $(filter %.c %.o,$^) $(LIB) -lcmocka $(LDLIBS_ALL) -o $@
+	$(CC) $(CFLAGS_ALL) -Itests -MMD -MP -MF $@.d $< $(filter %.o,$^) $(LIB) -lcmocka $(LDLIBS_ALL) -o $@
 $(BUILD)/tests/kernels/test_kernels: $(BUILD)/tests/kernels/emulated_bf16.o
 
 $(BUILD)/tools/%: tools/%.c $(LIB)

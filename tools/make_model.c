@@ -398,12 +398,12 @@ static void draw(const Drawing *d, uint64_t first, size_t n, unsigned char *out)
 typedef struct {
     const Drawing *drawing;
     unsigned char *buffer; /* PIECES * PIECE_BYTES */
-    uint64_t first, end;   /* elements of this batch */
-} Batch;
+    uint64_t first, end;   /* elements */
+} Stretch;
 
 static void draw_piece(void *context, int i, int thread)
 {
-    const Batch *b = context;
+    const Stretch *b = context;
     const uint64_t per_piece = PIECE_BYTES / b->drawing->element, begin = b->first + (uint64_t)i * per_piece;
     const uint64_t n = b->end - begin < per_piece ? b->end - begin : per_piece;
     (void)thread;
@@ -439,7 +439,7 @@ static bool write_tensor(Work *w, TensorWriter *out, const ListedTensor *t, Erro
     start_drawing(d, t, &w->checkpoint->parsed, w->level, w->options->dtype, w->options->seed);
     const uint64_t per_piece = PIECE_BYTES / d->element, per_batch = PIECES * per_piece;
     for (uint64_t first = 0; first < d->n; first += per_batch) {
-        Batch b = { d, w->buffer, first, first + per_batch < d->n ? first + per_batch : d->n };
+        Stretch b = { d, w->buffer, first, first + per_batch < d->n ? first + per_batch : d->n };
         const uint64_t n = b.end - first;
         pool_run(w->pool, (int)((n + per_piece - 1) / per_piece), draw_piece, &b);
         if (!tensor_writer_add(out, w->buffer, (size_t)n * d->element, e)) return false;
@@ -654,7 +654,7 @@ static bool take_dtype(DType *out, const char *text, Error *e)
 
 static bool take_option(Options *o, int option, const char *text, Error *e)
 {
-    uint64_t threads;
+    uint64_t threads = 0;
     switch (option) {
     case 'a':
         o->shape = model_shape_find(text);

@@ -6,7 +6,7 @@
 #include "model/tensor_list.h"
 
 #include "../../tools/model_shapes.h"
-#include "scratch.h"
+#include "temp_folder.h"
 #include "support.h"
 
 /* ---- shapes as the generator writes them ---- */
@@ -383,27 +383,27 @@ static void files_are_found_and_named(void **state)
     (void)state;
     Error e = { 0 };
     Config c;
-    Scratch s = scratch_open();
+    TempFolder s = temp_open();
     assert_false(config_load(&c, s.folder, &e));
     assert_non_null(strstr(e.text, "config.json: cannot open"));
     Files f = files_of("micro-mha");
     char *text = json_dumps(f.config, 0);
-    scratch_write(&s, "config.json", text, strlen(text));
+    temp_write(&s, "config.json", text, strlen(text));
     if (!config_load(&c, s.folder, &e)) fail_msg("%s", e.text); /* the processor's file may be missing */
     assert_true(c.processor.n_candidates == 23 && c.processor.mask_prompt);
     config_free(&c);
-    scratch_write(&s, "processor_config.json", "[", 1);
+    temp_write(&s, "processor_config.json", "[", 1);
     assert_false(config_load(&c, s.folder, &e));
     assert_non_null(strstr(e.text, "processor_config.json: not valid JSON"));
-    scratch_write(&s, "processor_config.json", "[]", 2);
+    temp_write(&s, "processor_config.json", "[]", 2);
     assert_false(config_load(&c, s.folder, &e));
     assert_non_null(strstr(e.text, "processor_config.json: is an array, expected an object"));
-    scratch_write(&s, "config.json", "7", 1);
+    temp_write(&s, "config.json", "7", 1);
     assert_false(config_load(&c, s.folder, &e));
     assert_non_null(strstr(e.text, "config.json: is an integer, expected an object"));
     free(text);
     files_free(&f);
-    scratch_close(&s);
+    temp_close(&s);
 }
 
 static void published_numbers_of_parameters(void **state)

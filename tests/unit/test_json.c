@@ -2,7 +2,7 @@
 #include "base/str.h"
 #include "format/json.h"
 
-#include "scratch.h"
+#include "temp_folder.h"
 #include "support.h"
 
 static json_t *parsed(const char *text)
@@ -153,18 +153,18 @@ static void files_have_a_limit(void **state)
 {
     (void)state;
     Error e = { 0 };
-    Scratch s = scratch_open();
-    scratch_write(&s, "x.json", "[1, 2]", 6);
-    json_t *v = json_parse_file(scratch_path(&s, "x.json"), 6, &e);
+    TempFolder s = temp_open();
+    temp_write(&s, "x.json", "[1, 2]", 6);
+    json_t *v = json_parse_file(temp_path(&s, "x.json"), 6, &e);
     assert_int_equal(json_array_size(v), 2);
     json_decref(v);
-    assert_null(json_parse_file(scratch_path(&s, "x.json"), 5, &e));
+    assert_null(json_parse_file(temp_path(&s, "x.json"), 5, &e));
     assert_non_null(strstr(e.text, "longer than the limit of 5 bytes"));
-    assert_null(json_parse_file(scratch_path(&s, "none.json"), 5, &e));
+    assert_null(json_parse_file(temp_path(&s, "none.json"), 5, &e));
     assert_non_null(strstr(e.text, "none.json: cannot open"));
     assert_null(json_parse_file(s.folder, 5, &e));
     assert_non_null(strstr(e.text, "is a directory"));
-    scratch_close(&s);
+    temp_close(&s);
 }
 
 TEST_MAIN(TEST(rejects_what_is_not_json), TEST(rejects_depth_100000), TEST(accepts_mark_nul_and_scalars),

@@ -3,7 +3,7 @@
 #include "base/str.h"
 #include "format/safetensors.h"
 
-#include "scratch.h"
+#include "temp_folder.h"
 #include "support.h"
 
 static void put_u64(Str *s, uint64_t v)
@@ -33,10 +33,10 @@ static void refused(const char *path, const char *file, const char *expected)
 
 static void refused_bytes(const Str *bytes, const char *expected)
 {
-    Scratch s = scratch_open();
-    scratch_write(&s, "x.safetensors", bytes->text, bytes->n);
-    refused(scratch_path(&s, "x.safetensors"), "x.safetensors", expected);
-    scratch_close(&s);
+    TempFolder s = temp_open();
+    temp_write(&s, "x.safetensors", bytes->text, bytes->n);
+    refused(temp_path(&s, "x.safetensors"), "x.safetensors", expected);
+    temp_close(&s);
 }
 
 static TensorFiles *opened(const char *path)
@@ -96,9 +96,9 @@ static void write_three(const char *path)
 static void written_tensors_read_back(void **state)
 {
     (void)state;
-    Scratch s = scratch_open();
-    write_three(scratch_path(&s, "x.safetensors"));
-    TensorFiles *t = opened(scratch_path(&s, "x.safetensors"));
+    TempFolder s = temp_open();
+    write_three(temp_path(&s, "x.safetensors"));
+    TensorFiles *t = opened(temp_path(&s, "x.safetensors"));
     assert_int_equal(tensor_files_count(t), 4);
     const FileTensor *b = tensor_files_find(t, THREE[0].name);
     assert_non_null(b);
@@ -111,32 +111,32 @@ static void written_tensors_read_back(void **state)
     assert_int_equal(tensor_files_find(t, "scalar")->bytes, 8);
     assert_int_equal(tensor_files_find(t, "scalar")->data[0], 7);
     struct stat st;
-    assert_int_equal(stat(scratch_path(&s, "x.safetensors"), &st), 0);
+    assert_int_equal(stat(temp_path(&s, "x.safetensors"), &st), 0);
     assert_int_equal(tensor_files_bytes(t), st.st_size);
     tensor_files_close(t);
-    scratch_close(&s);
+    temp_close(&s);
 }
 
 static void data_begin_at_a_multiple_of_8(void **state)
 {
     (void)state;
-    Scratch s = scratch_open();
-    write_three(scratch_path(&s, "x.safetensors"));
+    TempFolder s = temp_open();
+    write_three(temp_path(&s, "x.safetensors"));
     unsigned char length[8];
-    FILE *f = fopen(scratch_path(&s, "x.safetensors"), "rb");
+    FILE *f = fopen(temp_path(&s, "x.safetensors"), "rb");
     assert_non_null(f);
     assert_int_equal(fread(length, 1, 8, f), 8);
     assert_int_equal(length[0] % 8, 0);
     fclose(f);
-    scratch_close(&s);
+    temp_close(&s);
 }
 
 static void unfinished_file_never_appears(void **state)
 {
     (void)state;
     Error e = { 0 };
-    Scratch s = scratch_open();
-    const char *const path = scratch_path(&s, "x.safetensors");
+    TempFolder s = temp_open();
+    const char *const path = temp_path(&s, "x.safetensors");
     TensorWriter *w = tensor_writer_open(path, THREE, 4, &e);
     assert_non_null(w);
     assert_true(tensor_writer_add(w, SIX, sizeof SIX, &e));
@@ -160,13 +160,13 @@ static void writer_refuses_bad_specs(void **state)
         { { { "a", DT_U8, 1, { 1 } }, { "\xff", DT_U8, 1, { 1 } } }, "not UTF-8" },
         { { { "a", DT_U8, 1, { 1 } }, { "b", DT_F32, 3, { 1 << 30, 1 << 30, 1 << 30 } } }, "b is too large" },
     };
-    Scratch s = scratch_open();
+    TempFolder s = temp_open();
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         Error e = { 0 };
-        assert_null(tensor_writer_open(scratch_path(&s, "x.safetensors"), rows[i].specs, 2, &e));
+        assert_null(tensor_writer_open(temp_path(&s, "x.safetensors"), rows[i].specs, 2, &e));
         if (!strstr(e.text, rows[i].expected)) fail_msg("\"%s\" does not say \"%s\"", e.text, rows[i].expected);
     }
-    scratch_close(&s);
+    temp_close(&s);
 }
 
 #define A                          "\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]}"
@@ -250,14 +250,14 @@ static void accepts_what_the_format_allows(void **state)
           3, 2 }, /* no alignment is promised */
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        Scratch s = scratch_open();
+        TempFolder s = temp_open();
         Str bytes = file_of(rows[i].header, rows[i].data);
-        scratch_write(&s, "x.safetensors", bytes.text, bytes.n);
-        TensorFiles *t = opened(scratch_path(&s, "x.safetensors"));
+        temp_write(&s, "x.safetensors", bytes.text, bytes.n);
+        TensorFiles *t = opened(temp_path(&s, "x.safetensors"));
         assert_int_equal(tensor_files_count(t), rows[i].tensors);
         tensor_files_close(t);
         str_free(&bytes);
-        scratch_close(&s);
+        temp_close(&s);
     }
 }
 
@@ -305,21 +305,21 @@ static void rejects_deep_headers(void **state)
 static void rejects_every_truncation(void **state)
 {
     (void)state;
-    Scratch s = scratch_open();
-    write_three(scratch_path(&s, "whole.safetensors"));
+    TempFolder s = temp_open();
+    write_three(temp_path(&s, "whole.safetensors"));
     char bytes[4096];
-    FILE *f = fopen(scratch_path(&s, "whole.safetensors"), "rb");
+    FILE *f = fopen(temp_path(&s, "whole.safetensors"), "rb");
     assert_non_null(f);
     const size_t n = fread(bytes, 1, sizeof bytes, f);
     fclose(f);
     assert_true(n > 100 && n < sizeof bytes);
     for (size_t i = 0; i < n; i++) {
         Error e = { 0 };
-        scratch_write(&s, "cut.safetensors", bytes, i);
-        assert_null(tensor_files_open(scratch_path(&s, "cut.safetensors"), &e));
+        temp_write(&s, "cut.safetensors", bytes, i);
+        assert_null(tensor_files_open(temp_path(&s, "cut.safetensors"), &e));
         assert_non_null(strstr(e.text, "cut.safetensors"));
     }
-    scratch_close(&s);
+    temp_close(&s);
 }
 
 /* ---- folders ---- */
@@ -328,11 +328,11 @@ static void rejects_every_truncation(void **state)
 #define SHARD2 "model-00002-of-000002.safetensors"
 #define INDEX  "model.safetensors.index.json"
 
-static void write_one(Scratch *s, const char *file, const char *tensor)
+static void write_one(TempFolder *s, const char *file, const char *tensor)
 {
     Error e = { 0 };
     const TensorSpec spec = { tensor, DT_U8, 1, { 4 } };
-    TensorWriter *w = tensor_writer_open(scratch_path(s, file), &spec, 1, &e);
+    TensorWriter *w = tensor_writer_open(temp_path(s, file), &spec, 1, &e);
     assert_non_null(w);
     assert_true(tensor_writer_add(w, tensor, 4, &e));
     assert_true(tensor_writer_commit(w, &e));
@@ -341,19 +341,19 @@ static void write_one(Scratch *s, const char *file, const char *tensor)
 static void shards_read_as_one(void **state)
 {
     (void)state;
-    Scratch s = scratch_open();
+    TempFolder s = temp_open();
     write_one(&s, SHARD1, "tom.");
     write_one(&s, SHARD2, "ann.");
     static const char index[] =
         "{\"metadata\":{\"total_size\":8},\"weight_map\":{\"tom.\":\"" SHARD1 "\",\"ann.\":\"" SHARD2 "\"}}";
-    scratch_write(&s, INDEX, index, strlen(index));
+    temp_write(&s, INDEX, index, strlen(index));
     TensorFiles *t = opened(s.folder);
     assert_int_equal(tensor_files_count(t), 2);
     assert_string_equal(tensor_files_at(t, 0)->name, "ann.");
     assert_string_equal(tensor_files_find(t, "ann.")->file, SHARD2);
     assert_memory_equal(tensor_files_find(t, "tom.")->data, "tom.", 4);
     tensor_files_close(t);
-    scratch_close(&s);
+    temp_close(&s);
 }
 
 static void rejects_bad_indexes(void **state)
@@ -386,35 +386,35 @@ static void rejects_bad_indexes(void **state)
           SHARD2 " holds ann., which the index names in " SHARD1 },
         { "{\"weight_map\":{\"tom.\":\"" SHARD1 "\",\"tom.\":\"" SHARD2 "\"}}", "duplicate" },
     };
-    Scratch s = scratch_open();
+    TempFolder s = temp_open();
     write_one(&s, SHARD1, "tom.");
     write_one(&s, SHARD2, "ann.");
-    assert_int_equal(mkdir(scratch_path(&s, "folder.safetensors"), 0700), 0);
+    assert_int_equal(mkdir(temp_path(&s, "folder.safetensors"), 0700), 0);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        scratch_write(&s, INDEX, rows[i].index, strlen(rows[i].index));
+        temp_write(&s, INDEX, rows[i].index, strlen(rows[i].index));
         refused(s.folder, s.folder, rows[i].expected);
     }
-    scratch_close(&s);
+    temp_close(&s);
 }
 
 static void rejects_a_tensor_in_two_shards(void **state)
 {
     (void)state;
-    Scratch s = scratch_open();
+    TempFolder s = temp_open();
     write_one(&s, SHARD1, "tom.");
     write_one(&s, SHARD2, "tom.");
     const char *index = "{\"weight_map\":{\"tom.\":\"" SHARD1 "\",\"ann.\":\"" SHARD2 "\"}}";
-    scratch_write(&s, INDEX, index, strlen(index));
+    temp_write(&s, INDEX, index, strlen(index));
     refused(s.folder, INDEX, SHARD2 " holds tom., which the index names in " SHARD1);
-    scratch_close(&s);
+    temp_close(&s);
 }
 
 static void folders_without_index(void **state)
 {
     (void)state;
-    Scratch s = scratch_open();
+    TempFolder s = temp_open();
     refused(s.folder, s.folder, "holds no model.safetensors.index.json and no .safetensors file");
-    refused(scratch_path(&s, "nowhere"), "nowhere", "cannot open");
+    refused(temp_path(&s, "nowhere"), "nowhere", "cannot open");
     write_one(&s, "model-00001-of-000001.safetensors", "tom."); /* the published tiny: six digits */
     tensor_files_close(opened(s.folder));
     write_one(&s, "other.safetensors", "tom.");
@@ -423,7 +423,7 @@ static void folders_without_index(void **state)
     TensorFiles *t = opened(s.folder);
     assert_non_null(tensor_files_find(t, "ann."));
     tensor_files_close(t);
-    scratch_close(&s);
+    temp_close(&s);
 }
 
 /* Quadratic work on this many would take minutes. */
@@ -431,16 +431,16 @@ static void many_tensors_open_fast(void **state)
 {
     (void)state;
     enum { MANY = 50000 };
-    Scratch s = scratch_open();
+    TempFolder s = temp_open();
     Str header = { 0 };
     for (int i = 0; i < MANY; i++)
         str_printf(&header, "%c\"t%d\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[%d,%d]}", i ? ',' : '{', i,
                    MANY - 1 - i, MANY - i);
     str_putc(&header, '}');
     Str bytes = file_of(header.text, MANY);
-    scratch_write(&s, "x.safetensors", bytes.text, bytes.n);
+    temp_write(&s, "x.safetensors", bytes.text, bytes.n);
     const double start = clock_now();
-    TensorFiles *t = opened(scratch_path(&s, "x.safetensors"));
+    TensorFiles *t = opened(temp_path(&s, "x.safetensors"));
     char name[32];
     for (int i = 0; i < MANY; i++) {
         snprintf(name, sizeof name, "t%d", i);
@@ -451,7 +451,7 @@ static void many_tensors_open_fast(void **state)
     tensor_files_close(t);
     str_free(&bytes);
     str_free(&header);
-    scratch_close(&s);
+    temp_close(&s);
 }
 
 TEST_MAIN(TEST(golden_checkpoints_open), TEST(written_tensors_read_back), TEST(data_begin_at_a_multiple_of_8),
