@@ -363,8 +363,12 @@ static void deepseek_ocr_is_refused_by_name(void **state)
     static const char *const texts[] = {
         "{\"model_type\":\"deepseek_vl_v2\",\"architectures\":[\"DeepseekOCRForCausalLM\"]}",
         "{\"model_type\":\"deepseek_vl_v2\",\"vision_config\":{\"width\":{\"clip-l-14-224\":{\"width\":1024}}}}",
-        "{\"model_type\":\"deepseek_vl_v2\",\"candidate_resolutions\":[[1024,1024]],\"projector_config\":"
-        "{\"projector_type\":\"linear\"},\"vision_config\":{\"model_name\":\"deeplip_b_l\"}}",
+        JSON_TEXT({
+            "model_type" : "deepseek_vl_v2",
+            "candidate_resolutions" : [[ 1024, 1024 ]],
+            "projector_config" : { "projector_type" : "linear" },
+            "vision_config" : { "model_name" : "deeplip_b_l" }
+        }),
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         Error e = { 0 };
