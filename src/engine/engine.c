@@ -19,9 +19,11 @@ static bool choose_compute(Vl2Engine *e, const char *name, CpuLevel level, Error
     else if (strcmp(name, "f32") == 0) e->run.compute = COMPUTE_F32;
     else if (strcmp(name, "bf16") == 0) e->run.compute = COMPUTE_BF16;
     else return fail(err, ERR_USAGE, "compute type \"%s\" is unknown, expected auto, f32 or bf16", name);
-    if (e->run.compute == COMPUTE_BF16 && !is_bf16)
-        log_note(&e->log, LOG_WARNING, "compute bf16 has no effect on weights that are %s: they are multiplied in f32",
+    if (e->run.compute == COMPUTE_BF16 && !is_bf16) {
+        log_note(&e->log, LOG_WARNING, "compute bf16 is for bf16 weights; these are %s and are multiplied in f32",
                  dtype_name(e->model.weights.language.head.w.dtype));
+        e->run.compute = COMPUTE_F32;
+    }
     return true;
 }
 
