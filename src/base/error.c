@@ -5,10 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/str.h"
+
+/* Control characters, and what is not UTF-8 (a library may cut its messages anywhere), become '?'. */
 static void make_printable(char *s)
 {
-    for (; *s; s++)
-        if ((unsigned char)*s < 0x20 || *s == 0x7f) *s = '?';
+    for (size_t i = 0, n = strlen(s); i < n;) {
+        uint32_t cp = 0;
+        const int k = utf8_decode(s + i, n - i, &cp);
+        const size_t length = k > 0 ? (size_t)k : 1;
+        if (k < 0 || cp < 0x20 || (cp >= 0x7f && cp < 0xa0)) memset(s + i, '?', length);
+        i += length;
+    }
 }
 
 /* A cut in the middle of a UTF-8 sequence would make the text invalid: drop the started character. */

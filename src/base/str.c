@@ -138,12 +138,17 @@ bool utf8_is_partial(const char *s, size_t n)
 void str_add_lossy(Str *s, const char *bytes, size_t n)
 {
     uint32_t cp;
+    size_t begin = 0; /* of the well-formed part that is not added yet */
     for (size_t i = 0; i < n;) {
         const int k = utf8_decode(bytes + i, n - i, &cp);
-        if (k > 0) str_add(s, bytes + i, (size_t)k);
-        else str_add(s, "\xef\xbf\xbd", 3);
+        if (k < 0) {
+            str_add(s, bytes + begin, i - begin);
+            str_add(s, "\xef\xbf\xbd", 3);
+            begin = i + (size_t)-k;
+        }
         i += (size_t)(k > 0 ? k : -k);
     }
+    str_add(s, bytes + begin, n - begin);
 }
 
 /* The characters for which Python's str.isspace() is true; U+001C..1F are among them, unlike White_Space. */

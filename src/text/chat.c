@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "format/json.h"
+#include "text/shown.h"
 
 static const char image_tag[] = "<image>", user_tag[] = "<|User|>", assistant_tag[] = "<|Assistant|>";
 enum { IMAGE_TAG_BYTES = sizeof image_tag - 1 };
@@ -93,6 +94,7 @@ static bool read_images(Message *m, const json_t *images, const char *where, int
 static bool read_message(Conversation *c, const json_t *message, const char *where, int index, Error *e)
 {
     Role role;
+    char buf[SHOWN_BYTES];
     if (!json_is_object(message))
         return fail(e, ERR_FORMAT, "%s: messages[%d] is %s, expected an object with role and content", where, index,
                     json_type_name(message));
@@ -101,8 +103,8 @@ static bool read_message(Conversation *c, const json_t *message, const char *whe
         return fail(e, ERR_FORMAT, "%s: messages[%d]: \"%s\" is %s, expected a string", where, index,
                     json_is_string(name) ? "content" : "role", json_type_name(json_is_string(name) ? content : name));
     if (!role_find(json_string_value(name), &role))
-        return fail(e, ERR_FORMAT, "%s: messages[%d]: the role \"%.60s\", expected <|User|>, <|Assistant|> or system",
-                    where, index, json_string_value(name));
+        return fail(e, ERR_FORMAT, "%s: messages[%d]: the role \"%s\", expected <|User|>, <|Assistant|> or system",
+                    where, index, shown(json_string_value(name), json_string_length(name), buf));
     add_message(c, role, json_string_value(name), json_string_value(content), json_string_length(content));
     return read_images(&c->message[c->n - 1], json_object_get(message, "images"), where, index, e);
 }

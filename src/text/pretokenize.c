@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "format/json.h"
 #include "text/class_pattern.h"
+#include "text/shown.h"
 #include "text/unicode_class.h"
 
 enum {
@@ -119,8 +120,10 @@ static regex_t *compile(const char *pattern, const char *where, Error *e)
     const int rc = onig_new(&regex, p, p + s.n, ONIG_OPTION_NONE, ONIG_ENCODING_UTF8, ONIG_SYNTAX_ONIGURUMA, &info);
     if (rc != ONIG_NORMAL) {
         OnigUChar why[ONIG_MAX_ERROR_MESSAGE_LEN];
+        char buf[SHOWN_BYTES];
         onig_error_code_to_str(why, rc, &info);
-        fail(e, ERR_FORMAT, "%s: the pattern \"%.200s\" does not compile: %s", where, pattern, (const char *)why);
+        fail(e, ERR_FORMAT, "%s: the pattern \"%s\" does not compile: %s", where, shown(pattern, strlen(pattern), buf),
+             (const char *)why);
         regex = NULL;
     }
     str_free(&s);

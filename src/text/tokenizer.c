@@ -140,10 +140,12 @@ static bool add_token(Tokenizer *t, AddedToken token, const char *where, Error *
     if (token.n > MAX_ADDED_BYTES)
         ok = fail(e, ERR_LIMIT, "%s: the added token \"%s\" has %zu bytes, at most %d are taken", where, name, token.n,
                   MAX_ADDED_BYTES);
+    else if (token.id >= MAX_TOKENS)
+        ok = fail(e, ERR_LIMIT, "%s: no id is left for \"%s\", they go up to %d", where, name, MAX_TOKENS - 1);
     else if (in_vocab >= 0 && in_vocab != token.id)
         ok = fail(e, ERR_FORMAT, "%s: the added token \"%s\" has the id %d, but %d in the vocabulary", where, name,
                   token.id, in_vocab);
-    else if (in_vocab < 0 && token.id >= 0 && token.id < t->vocab.n && t->vocab.token[token.id].exists)
+    else if (in_vocab < 0 && token.id < t->vocab.n && t->vocab.token[token.id].exists)
         ok = fail(e, ERR_FORMAT, "%s: the added token \"%s\" has the id %d, which is another token's in the vocabulary",
                   where, name, token.id);
     else if (known && known->id == token.id)

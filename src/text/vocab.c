@@ -4,6 +4,7 @@
  * U+0100 and up, in ascending order. */
 #include "text/vocab.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,8 +31,8 @@ static ptrdiff_t unspell(const char *spelling, size_t n, char *out)
 {
     ptrdiff_t count = 0;
     for (size_t i = 0; i < n;) {
-        uint32_t cp;
-        i += (size_t)utf8_decode(spelling + i, n - i, &cp);
+        uint32_t cp = (unsigned char)spelling[i];
+        i += cp < 0x80 ? 1 : (size_t)utf8_decode(spelling + i, n - i, &cp);
         const int b = byte_of(cp);
         if (b < 0) return -1;
         out[count++] = (char)b;
@@ -122,9 +123,7 @@ static void make_room(Vocab *v, int32_t id)
 bool vocab_add(Vocab *v, const char *spelling, size_t n, int32_t id, const char *where, Error *e)
 {
     char buf[SHOWN_BYTES];
-    if (id < 0 || id >= MAX_TOKENS)
-        return fail(e, ERR_FORMAT, "%s: the token \"%s\" has the id %d, expected 0 to %d", where,
-                    shown(spelling, n, buf), id, MAX_TOKENS - 1);
+    assert(id >= 0 && id < MAX_TOKENS);
     if (v->bytes.n + n > UINT32_MAX / 2) return fail(e, ERR_LIMIT, "%s: more than 2 GB of tokens", where);
     make_room(v, id);
     if (v->token[id].exists)

@@ -35,7 +35,7 @@ typedef struct {
 
 void vocab_free(Vocab *v);
 
-/* `spelling` is as in tokenizer.json, valid UTF-8. False: the id is taken, or there is a token of that spelling. */
+/* `spelling` is as in tokenizer.json, valid UTF-8; id is below MAX_TOKENS. False: the id is taken, or there is a token of that spelling. */
 bool vocab_add(Vocab *v, const char *spelling, size_t n, int32_t id, const char *where, Error *e);
 
 /* -1: no such token. */

@@ -1,6 +1,7 @@
 /* vocab_json.c - see vocab_json.h. */
 #include "text/vocab_json.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "text/shown.h"
@@ -27,28 +28,35 @@ static bool take(Cursor *c, char mark)
 static bool skip_string(Cursor *c)
 {
     if (!take(c, '"')) return false;
-    for (; c->at < c->end && *c->at != '"'; c->at++)
+    for (; c->at < c->end; c->at++) {
+        if (*c->at == '"') return c->at++, true;
         if (*c->at == '\\' && c->at + 1 < c->end) c->at++;
-    return take(c, '"');
+    }
+    return false;
 }
 
-/* Goes over a value by counting brackets. */
+/* Goes over a value by counting brackets; a plain one ends where a comma or the bracket around it stands. */
 static bool skip_value(Cursor *c)
 {
     size_t depth = 0;
-    skip_space(c);
-    for (; c->at < c->end; c->at++) {
-        const char mark = *c->at;
-        if (mark == '"') {
+    while (c->at < c->end) {
+        switch (*c->at) {
+        case '"':
             if (!skip_string(c)) return false;
-            c->at--;
-        } else if (mark == '{' || mark == '[') {
-            depth++;
-        } else if (mark == '}' || mark == ']' || mark == ',') {
+            continue;
+        case '{':
+        case '[': depth++; break;
+        case '}':
+        case ']':
             if (depth == 0) return true;
-            if (mark != ',' && --depth == 0) return c->at++, true;
+            if (--depth == 0) return c->at++, true;
+            break;
+        case ',':
+            if (depth == 0) return true;
+            break;
+        default: break;
         }
-        if (depth == 0 && mark == '"') return c->at++, true;
+        c->at++;
     }
     return false;
 }
@@ -179,17 +187,19 @@ static bool read_string(Cursor *c, Str *out)
 {
     str_clear(out);
     if (!take(c, '"')) return false;
-    for (;;) {
+    for (int all = 0;;) { /* negative once there was a byte that is not ASCII */
         const char *begin = c->at;
-        while (c->at < c->end && *c->at != '"' && *c->at != '\\' && (unsigned char)*c->at >= 0x20) c->at++;
+        while (c->at < c->end && *c->at != '"' && *c->at != '\\' && (unsigned char)*c->at >= 0x20) all |= *c->at++;
         str_add(out, begin, (size_t)(c->at - begin));
         if (c->at == c->end) return false;
-        if (*c->at == '"') return c->at++, utf8_is_valid(out->text, out->n);
+        if (*c->at == '"') return c->at++, all >= 0 || utf8_is_valid(out->text, out->n);
         if (*c->at != '\\' || !read_escape(c, out)) return false;
     }
 }
 
-/* A number of at most 10 digits; larger ones stay above every limit. */
+enum { HUGE_DIGITS = 15 };
+
+/* Digits behind the 15th are left out: a number of so many is over every limit. */
 static bool read_id(Cursor *c, int64_t *id)
 {
     skip_space(c);
@@ -197,14 +207,29 @@ static bool read_id(Cursor *c, int64_t *id)
     c->at += negative;
     const char *begin = c->at;
     for (*id = 0; c->at < c->end && *c->at >= '0' && *c->at <= '9'; c->at++)
-        if (*id < INT32_MAX) *id = *id * 10 + (*c->at - '0');
+        if (c->at - begin < HUGE_DIGITS) *id = *id * 10 + (*c->at - '0');
     if (negative) *id = -*id;
+    if (c->at - begin > 1 && *begin == '0') return false;
     return c->at > begin && !(c->at < c->end && strchr(".eE", *c->at));
 }
 
 static bool bad_entry(const char *where, const char *list, size_t index, const char *expected, Error *e)
 {
     return fail(e, ERR_FORMAT, "%s: model.%s, entry %zu: expected %s", where, list, index, expected);
+}
+
+/* Adds the entry that begins at the cursor. */
+static bool read_entry(Cursor *c, Str *spelling, Vocab *v, size_t index, const char *expected, const char *where,
+                       Error *e)
+{
+    char buf[SHOWN_BYTES];
+    int64_t id;
+    if (!read_string(c, spelling) || !take(c, ':') || !read_id(c, &id))
+        return bad_entry(where, "vocab", index, expected, e);
+    if (id < 0 || id >= MAX_TOKENS)
+        return fail(e, ERR_FORMAT, "%s: the token \"%s\" has the id %" PRId64 ", expected 0 to %d", where,
+                    shown(spelling->text, spelling->n, buf), id, MAX_TOKENS - 1);
+    return vocab_add(v, spelling->text, spelling->n, (int32_t)id, where, e);
 }
 
 bool vocab_json_read(JsonPart part, Vocab *v, const char *where, Error *e)
@@ -214,16 +239,7 @@ bool vocab_json_read(JsonPart part, Vocab *v, const char *where, Error *e)
     Str spelling = { 0 };
     bool ok = true, ended = take(&c, '}');
     for (size_t i = 0; ok && !ended; i++) {
-        int64_t id;
-        if (!read_string(&c, &spelling) || !take(&c, ':') || !read_id(&c, &id))
-            ok = bad_entry(where, "vocab", i, expected, e);
-        else if (id < 0 || id >= MAX_TOKENS) {
-            char buf[SHOWN_BYTES];
-            ok = fail(e, ERR_FORMAT, "%s: the token \"%s\" has the id %lld%s, expected 0 to %d", where,
-                      shown(spelling.text, spelling.n, buf), (long long)id, id >= INT32_MAX ? " or more" : "",
-                      MAX_TOKENS - 1);
-        } else
-            ok = vocab_add(v, spelling.text, spelling.n, (int32_t)id, where, e);
+        ok = read_entry(&c, &spelling, v, i, expected, where, e);
         ended = ok && take(&c, '}');
         if (ok && !ended && !take(&c, ',')) ok = bad_entry(where, "vocab", i, expected, e);
     }

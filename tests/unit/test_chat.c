@@ -15,7 +15,7 @@ static const char *const models[] = { "micro-mha", "micro-mha-f32", "micro-mla",
 static Conversation read_conversation(const char *json)
 {
     Error e;
-    Conversation c;
+    Conversation c = { 0 };
     json_t *list = json_parse(json, strlen(json), "test", &e);
     if (!list || !conversation_from_json(&c, list, "test", &e)) fail_msg("%s", e.text);
     json_decref(list);
