@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "base/file.h"
+#include "base/pool.h"
 #include "base/rng.h"
 #include "base/str.h"
 #include "format/json.h"
@@ -51,7 +52,7 @@ static Tokenizer *open_tokenizer(const char *path, bool with_processor_tokens)
 }
 
 /* Calls test(context, case) for each line of a .jsonl file; the number of lines. */
-typedef void LineTest(const void *context, const json_t *c);
+typedef void LineTest(const void *context, json_t *c);
 static int for_each_line(const char *path, LineTest *test, const void *context)
 {
     Error e;
@@ -106,13 +107,13 @@ static void check_decoded(const Tokenizer *t, const json_t *c, const char *key, 
     ids_free(&ids);
 }
 
-static void check_decode_case(const void *tokenizer, const json_t *c)
+static void check_decode_case(const void *tokenizer, json_t *c)
 {
     check_decoded(tokenizer, c, "decoded", false);
     check_decoded(tokenizer, c, "decoded_skip_special", true);
 }
 
-static void check_case(const void *tokenizer, const json_t *c)
+static void check_case(const void *tokenizer, json_t *c)
 {
     Error e;
     Ids got = { 0 };
@@ -164,7 +165,7 @@ static void decodes_random_ids_as_the_library(void **state)
 
 /* --- Streams ----------------------------------------------------------------------------------------------------- */
 
-static void check_stream(const void *tokenizer, const json_t *c)
+static void check_stream(const void *tokenizer, json_t *c)
 {
     Ids ids = ids_of(json_object_get(c, "ids"));
     const json_t *deltas = json_object_get(c, "deltas");
@@ -209,7 +210,7 @@ static uint32_t crc32_add_u32(uint32_t crc, uint32_t v)
     return crc32_add(crc, le, 4);
 }
 
-static void check_block(const void *tokenizer, const json_t *c)
+static void check_block(const void *tokenizer, json_t *c)
 {
     Error e;
     uint32_t bytes_crc = 0, encoded_crc = 0;
@@ -287,7 +288,7 @@ static void assert_same_pieces(const Pair *p, const char *text, size_t n)
     pretokenize_work_free(&b);
 }
 
-static void check_pieces(const void *pair, const json_t *c)
+static void check_pieces(const void *pair, json_t *c)
 {
     Error e;
     const Pair *p = pair;
@@ -318,7 +319,7 @@ static void cuts_pieces_as_the_library(void **state)
     close_pair(p);
 }
 
-static void check_text_with_oniguruma(const void *pair, const json_t *c)
+static void check_text_with_oniguruma(const void *pair, json_t *c)
 {
     const json_t *text = json_object_get(c, "text");
     assert_same_pieces(pair, json_string_value(text), json_string_length(text));
@@ -393,8 +394,55 @@ static void encodes_micro_models_as_the_library(void **state)
     assert_true(n > 0);
 }
 
+/* --- Threads ----------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const Tokenizer *t;
+    json_t **cases;
+} Shared;
+
+static void check_one_of(void *context, int i, int thread)
+{
+    (void)thread;
+    const Shared *s = context;
+    Error e;
+    Ids got = { 0 };
+    const json_t *text = json_object_get(s->cases[i], "text"), *want = json_object_get(s->cases[i], "ids");
+    bool same = tokenizer_encode(s->t, json_string_value(text), json_string_length(text), ADDED_ALL, &got, &e) &&
+                got.n == json_array_size(want);
+    for (size_t k = 0; same && k < got.n; k++) same = got.id[k] == json_integer_value(json_array_get(want, k));
+    if (!same) abort(); /* cmocka's failures belong to the main thread */
+    ids_free(&got);
+}
+
+static void keep_case(const void *list, json_t *c)
+{
+    json_t *const *cases = list;
+    json_array_append(*cases, c);
+}
+
+/* What a tokenizer has learnt about its words is shared; run this under the thread sanitizer. */
+static void threads_share_a_tokenizer(void **state)
+{
+    (void)state;
+    Error e;
+    json_t *list = json_array(), *cases[300];
+    for_each_line(golden_or_skip("tokenizer/v2-style-cases.jsonl"), keep_case, &list);
+    assert_int_equal(json_array_size(list), 300);
+    for (size_t i = 0; i < 300; i++) cases[i] = json_array_get(list, i);
+    Pool *pool = pool_open(4, &e);
+    assert_non_null(pool);
+    for (int again = 0; again < 5; again++) {
+        Tokenizer *t = open_tokenizer(golden_or_skip(v2_file), false);
+        pool_run(pool, 300, check_one_of, &(Shared){ t, cases });
+        tokenizer_close(t);
+    }
+    pool_close(pool);
+    json_decref(list);
+}
+
 TEST_MAIN(TEST(encodes_v3_as_the_library), TEST(encodes_v3_with_processor_tokens_as_the_library),
           TEST(encodes_v2_as_the_library), TEST(encodes_v2_with_processor_tokens_as_the_library),
           TEST(decodes_random_ids_as_the_library), TEST(streams_whole_characters), TEST(knows_every_v3_token),
           TEST(knows_every_v2_token), TEST(cuts_pieces_as_the_library), TEST(cuts_pieces_as_oniguruma),
-          TEST(encodes_micro_models_as_the_library))
+          TEST(encodes_micro_models_as_the_library), TEST(threads_share_a_tokenizer))

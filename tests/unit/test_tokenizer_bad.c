@@ -421,7 +421,7 @@ static void a_single_word_stands_alone(void **state)
 
 /* --- Pre-tokenizers ---------------------------------------------------------------------------------------------- */
 
-/* Pieces as "a|b|c". */
+/* Pieces as "a|b|c". The expected ones in this file, and the ids above, are what the `tokenizers` library 0.22.2 gave. */
 static void show_pieces(const char *config, bool only_oniguruma, const char *text, char *buf, size_t size)
 {
     Error e;
@@ -472,6 +472,10 @@ static void pieces_follow_the_behavior(void **state)
         { "{\"type\": \"ByteLevel\", \"add_prefix_space\": true, \"use_regex\": true}", "it's 42 up",
           " it|'s| 42| up" },
         { "{\"type\": \"ByteLevel\", \"add_prefix_space\": true, \"use_regex\": true}", " it", " it" },
+        { SPLIT_AS("{\"String\": \"-\"}", "MergedWithPrevious", "true"), "-a--b-", "-a|-|-b|-" },
+        { SPLIT_AS("{\"String\": \"-\"}", "MergedWithNext", "true"), "-a--b-", "-|a-|-|b-" },
+        { SPLIT_AS("{\"Regex\": \"x*\"}", "MergedWithPrevious", "false"), "axxb", "axx|b" },
+        { SPLIT("{\"String\": \"#(a) [b]&&c~\"}"), "x#(a) [b]&&c~y", "x|#(a) [b]&&c~|y" },
         { "{\"type\": \"ByteLevel\"}", "a", " a" },
         { "{\"type\": \"ByteLevel\"}", "", "" },
     };
