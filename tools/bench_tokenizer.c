@@ -1,8 +1,8 @@
 /* bench_tokenizer.c - how fast texts become ids, on one thread: bench_tokenizer TOKENIZER.json FILE...
  *
- * Each file is cut into documents of 4 kB, as for the figure of the `tokenizers` library that docs/speed.md compares with;
- * each document is one call. The best of five runs counts. Also the time that opening the file takes, and decoding. Times
- * are those of the processor, not of the clock on the wall: other programs may run beside it. */
+ * Each file is cut into documents of 4 kB, as for the figure of the `tokenizers` library that docs/speed.md compares
+ * with; each document is one call. The best of five runs counts. Also the time that opening the file takes, and
+ * decoding. Times are those of the processor, not of the clock on the wall: other programs may run beside it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>

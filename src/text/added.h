@@ -58,7 +58,7 @@ typedef struct {
     int32_t id;
 } AddedMatch;
 
-/* The next match in text[0, n), which is valid UTF-8. False: there is none; what is left from c->done on is ordinary. */
+/* The next match in text[0, n), which is valid UTF-8. False: there is none; the rest from c->done on is ordinary. */
 bool added_next(const Added *a, AddedTokens set, int pass, const char *text, size_t n, AddedCursor *c, AddedMatch *m);
 
 #endif

@@ -1,5 +1,5 @@
-/* bpe.c - see bpe.h. A heap holds the merges that are possible; a piece of n bytes takes n log n steps, however long. An
- * entry whose left symbol was joined, or got another neighbour, is stale: its rank is not the symbol's any more. */
+/* bpe.c - see bpe.h. A heap holds the merges that are possible; a piece of n bytes takes n log n steps, however long.
+ * An entry whose left symbol was joined, or got another neighbour, is stale: its rank is not the symbol's any more. */
 #include "text/bpe.h"
 
 #include <assert.h>

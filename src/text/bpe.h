@@ -1,5 +1,5 @@
-/* bpe.h - byte-pair encoding of one piece of text: from its bytes on, the neighbouring pair that comes first in the list of
- * merges is joined, the leftmost one if it occurs twice, until no pair is in the list. */
+/* bpe.h - byte-pair encoding of one piece of text: from its bytes on, the neighbouring pair that comes first in the
+ * list of merges is joined, the leftmost one if it occurs twice, until no pair is in the list. */
 #ifndef VL2_TEXT_BPE_H
 #define VL2_TEXT_BPE_H
 
@@ -22,8 +22,8 @@ typedef struct {
     uint32_t n_slots, n_used;
     int32_t byte[256];  /* the token of a single byte, -1: there is none and the byte is passed over */
     bool ignore_merges; /* a piece that is a token is that token, whatever the merges make of it */
-    /* By id: whether the bytes of a token, as a piece, are merged to just this token. That is so for nearly all, and then
-     * a piece takes one look-up. Found out when first asked; every thread finds the same, so they may share it. */
+    /* By id: whether the bytes of a token, as a piece, are merged to just this token. That is so for nearly all, and
+     * then a piece takes one look-up. Found out when first asked; every thread finds the same, so they may share it. */
     _Atomic unsigned char *whole;
 } Bpe;
 

@@ -66,8 +66,8 @@ static void add_image(Message *m, const char *name)
     m->image[m->n_images++] = xstrdup(name);
 }
 
-void conversation_add(Conversation *c, Role role, const char *name, const char *content, size_t n, const char *const *images,
-                      int n_images)
+void conversation_add(Conversation *c, Role role, const char *name, const char *content, size_t n,
+                      const char *const *images, int n_images)
 {
     add_message(c, role, name ? name : role_name(role), content, n);
     for (int i = 0; i < n_images; i++) add_image(&c->message[c->n - 1], images[i]);
@@ -222,9 +222,9 @@ bool chat_template_find(const char *name, ChatTemplate *out)
     return false;
 }
 
-/* Message `index` as the template shows it; s is stripped. The separators go by the index, not by the role: after a system
- * message they change places. In deepseekv2 only the role name "User" itself is a user's. Both are what the official code
- * does, and this string is what its users compare. */
+/* Message `index` as the template shows it; s is stripped. The separators go by the index, not by the role: after a
+ * system message they change places. In deepseekv2 only the role name "User" itself is a user's. Both are what the
+ * official code does, and this string is what its users compare. */
 static void show_message(const Message *m, int index, ChatTemplate t, const char *s, size_t n, const char *eos_text,
                          Str *out)
 {
@@ -304,8 +304,8 @@ static void put_text(PieceWriter *w, bool is_answer, const char *s, size_t n)
     }
 }
 
-/* The role tags are added tokens: they are cut out before anything else happens, so that what stands between them may be
- * encoded on its own, with other tokens allowed. */
+/* The role tags are added tokens: they are cut out before anything else happens, so that what stands between them may
+ * be encoded on its own, with other tokens allowed. */
 static void put_user(PieceWriter *w, const char *s, size_t n)
 {
     Str text = { 0 };

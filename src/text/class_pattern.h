@@ -1,4 +1,5 @@
-/* class_pattern.h - regular expressions that are made of character classes: the ones that published tokenizers cut with.
+/* class_pattern.h - regular expressions that are made of character classes: the ones that published tokenizers cut
+ * with.
  *
  *   pattern     alternative | alternative | ...           the first that matches at a position wins
  *   alternative item item ...
@@ -6,8 +7,8 @@
  *               (?!class)   $
  *   class       a character, an escape, \s \S \p{L} \P{L} (also M N P S), [..], [^..]
  *
- * Inside this subset a match is exactly Oniguruma's and takes a fraction of its time (docs/speed.md). A pattern outside
- * of it is not an error: class_pattern_open() says so, and the caller asks Oniguruma. */
+ * Inside this subset a match is exactly Oniguruma's and takes a fraction of its time (docs/speed.md). A pattern
+ * outside of it is not an error: class_pattern_open() says so, and the caller asks Oniguruma. */
 #ifndef VL2_TEXT_CLASS_PATTERN_H
 #define VL2_TEXT_CLASS_PATTERN_H
 

@@ -1,10 +1,10 @@
 /* grounding.c - see grounding.h.
  *
- * Strict, as the official function: all <|ref|>..<|/ref|> and, separately, all <|det|>..<|/det|> are found, each within one
- * line and as short as can be; there must be as many of both, and the i-th of one belongs to the i-th of the other. The tags
- * themselves are removed from what was found. From the text of a det the first and the last character are removed, and what
- * then stands between each [ and the next ] is a list of at least four numbers as Python writes them, of which the first
- * four count. One list that is not ends it all. */
+ * Strict, as the official function: all <|ref|>..<|/ref|> and, separately, all <|det|>..<|/det|> are found, each
+ * within one line and as short as can be; there must be as many of both, and the i-th of one belongs to the i-th of
+ * the other. The tags themselves are removed from what was found. From the text of a det the first and the last
+ * character are removed, and what then stands between each [ and the next ] is a list of at least four numbers as
+ * Python writes them, of which the first four count. One list that is not ends it all. */
 #include "text/grounding.h"
 
 #include <limits.h>
@@ -85,8 +85,8 @@ static bool is_mark(Part p, const char *marks)
     return p.n > 0 && *p.s && strchr(marks, *p.s);
 }
 
-/* Length of a number as Python writes it, without sign: 12, 1.5, 1., .5, 1e3; 0 if there is none. An integer must not begin
- * with a zero, unless it is all zeros. */
+/* Length of a number as Python writes it, without sign: 12, 1.5, 1., .5, 1e3; 0 if there is none. An integer must not
+ * begin with a zero, unless it is all zeros. */
 static size_t number_length(Part p)
 {
     const Part begin = p;

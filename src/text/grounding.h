@@ -1,9 +1,10 @@
 /* grounding.h - boxes in an answer: <|ref|>label<|/ref|><|det|>[[x1, y1, x2, y2], ...]<|/det|>, integers 0..999.
  *
- * Strict: exactly what the official parse_ref_bbox() accepts, where the lists hold numbers; it evaluates them as Python,
- * here they are read and nothing is ever evaluated.
- * Tolerant: reads on where that gives up - a tag that is not closed, odd or nested lists, a det without ref, parts of 1,
- * values out of range, corners in the wrong order - and says in `repairs` what it did. */
+ * Strict: exactly what the official parse_ref_bbox() accepts, where the lists hold numbers; it evaluates them as
+ * Python, here they are read and nothing is ever evaluated.
+ *
+ * Tolerant: reads on where that gives up - a tag that is not closed, odd or nested lists, a det without ref, parts
+ * of 1, values out of range, corners in the wrong order - and says in `repairs` what it did. */
 #ifndef VL2_TEXT_GROUNDING_H
 #define VL2_TEXT_GROUNDING_H
 

@@ -1,12 +1,12 @@
 /* pretokenize.c - the pre-tokenizers Split, Digits, ByteLevel and Sequence, as the `tokenizers` library runs them.
  *
  * A sequence is a list of steps. Each step cuts every piece that the steps before it left, each piece on its own: an
- * anchor or a lookahead sees the end of the piece, not of the text. A step finds its matches and the stretches between
- * them; its behavior says which of those become pieces, and which are joined. Empty pieces vanish.
+ * anchor or a lookahead sees the end of the piece, not of the text. A step finds its matches and the stretches
+ * between them; its behavior says which of those become pieces, and which are joined. Empty pieces vanish.
  *
- * Patterns are Oniguruma's. Those that class_pattern.h can read are matched there, with the same result; the others by
- * Oniguruma itself, with two differences from handing it the pattern as it stands: \p{L} and its like are written out as
- * ranges (see unicode_class.h), and a search that goes back too often ends in an error. */
+ * Patterns are Oniguruma's. Those that class_pattern.h can read are matched there, with the same result; the others
+ * by Oniguruma itself, with two differences from handing it the pattern as it stands: \p{L} and its like are written
+ * out as ranges (see unicode_class.h), and a search that goes back too often ends in an error. */
 #include "text/pretokenize.h"
 
 #include <oniguruma.h>

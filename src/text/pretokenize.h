@@ -1,4 +1,5 @@
-/* pretokenize.h - cuts a text into the pieces that byte pairs are merged in, as tokenizer.json's `pre_tokenizer` says. */
+/* pretokenize.h - cuts a text into the pieces that byte pairs are merged in, as tokenizer.json's `pre_tokenizer`
+ * says. */
 #ifndef VL2_TEXT_PRETOKENIZE_H
 #define VL2_TEXT_PRETOKENIZE_H
 

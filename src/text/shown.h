@@ -6,7 +6,8 @@
 
 enum { SHOWN_BYTES = 72 };
 
-/* At most 60 bytes of s, cut between characters, with "..." behind if cut. Control characters become blanks. Returns buf. */
+/* At most 60 bytes of s, cut between characters, with "..." behind if cut. Control characters become blanks. Returns
+ * buf. */
 const char *shown(const char *s, size_t n, char buf[SHOWN_BYTES]);
 
 #endif

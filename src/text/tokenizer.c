@@ -127,7 +127,7 @@ static bool open_model(Tokenizer *t, const VocabJson *j, const json_t *model, co
     return true;
 }
 
-/* --- Opening: added tokens ----------------------------------------------------------------------------------------- */
+/* --- Opening: added tokens --------------------------------------------------------------------------------------- */
 
 /* Takes token.content over. The id must not belong to another token, nor the content to another id. */
 static bool add_token(Tokenizer *t, AddedToken token, const char *where, Error *e)
@@ -193,8 +193,8 @@ static bool read_added_tokens(Tokenizer *t, const json_t *file, const char *wher
     return true;
 }
 
-/* What the processor adds, in its order, where it is missing: with the id of the vocabulary if it stands there, else with
- * the next free one. */
+/* What the processor adds, in its order, where it is missing: with the id of the vocabulary if it stands there, else
+ * with the next free one. */
 static bool add_processor_tokens(Tokenizer *t, const char *pad_token, const char *where, Error *e)
 {
     SpecialIds *s = &t->special;
@@ -284,7 +284,7 @@ void tokenizer_close(Tokenizer *t)
     free(t);
 }
 
-/* --- Encoding ------------------------------------------------------------------------------------------------------ */
+/* --- Encoding ---------------------------------------------------------------------------------------------------- */
 
 /* One call of tokenizer_encode(). */
 typedef struct {
@@ -344,7 +344,7 @@ bool tokenizer_encode(const Tokenizer *t, const char *text, size_t n, AddedToken
     return ok;
 }
 
-/* --- Tokens -------------------------------------------------------------------------------------------------------- */
+/* --- Tokens ------------------------------------------------------------------------------------------------------ */
 
 static bool has_token(const Vocab *v, int32_t id)
 {

@@ -38,7 +38,8 @@ typedef enum {
 /* Appends the ids of text[0..n) without BOS. The text must be valid UTF-8 (an error gives the byte's offset). */
 bool tokenizer_encode(const Tokenizer *t, const char *text, size_t n, AddedTokens added, Ids *out, Error *e);
 
-/* The raw bytes of a token, not ended by NUL; NULL with *n = 0 for an id without a token. Lives as long as the tokenizer. */
+/* The raw bytes of a token, not ended by NUL; NULL with *n = 0 for an id without a token. Lives as long as the
+ * tokenizer. */
 const char *tokenizer_bytes(const Tokenizer *t, int32_t id, size_t *n);
 bool tokenizer_is_special(const Tokenizer *t, int32_t id);     /* dropped by skip_special_tokens */
 int32_t tokenizer_find(const Tokenizer *t, const char *token); /* by content, added tokens first; -1 if there is none */

@@ -1,8 +1,9 @@
 /* vocab.h - the tokens of a tokenizer: id to bytes, and back.
  *
- * tokenizer.json spells the tokens of a byte-level vocabulary in an alphabet of 256 printable characters, one for each
- * byte (the one of GPT-2: "Ġ" is the space). Here a token is its bytes. A token with a character outside of that alphabet,
- * as `<｜end▁of▁sentence｜>`, has the bytes of its own UTF-8: `is_literal`. No text is ever cut into literal ones. */
+ * tokenizer.json spells the tokens of a byte-level vocabulary in an alphabet of 256 printable characters, one for
+ * each byte (the one of GPT-2: "Ġ" is the space). Here a token is its bytes. A token with a character outside of that
+ * alphabet, as `<｜end▁of▁sentence｜>`, has the bytes of its own UTF-8: `is_literal`. No text is ever cut into literal
+ * ones. */
 #ifndef VL2_TEXT_VOCAB_H
 #define VL2_TEXT_VOCAB_H
 
@@ -35,7 +36,8 @@ typedef struct {
 
 void vocab_free(Vocab *v);
 
-/* `spelling` is as in tokenizer.json, valid UTF-8; id is below MAX_TOKENS. False: the id is taken, or there is a token of that spelling. */
+/* `spelling` is as in tokenizer.json, valid UTF-8; id is below MAX_TOKENS. False: the id is taken, or there is a
+ * token of that spelling. */
 bool vocab_add(Vocab *v, const char *spelling, size_t n, int32_t id, const char *where, Error *e);
 
 /* -1: no such token. */

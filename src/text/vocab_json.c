@@ -247,7 +247,8 @@ bool vocab_json_read(JsonPart part, Vocab *v, const char *where, Error *e)
     return ok;
 }
 
-/* One merge: ["a", "b"], or "a b" with a single blank. *both gets the two parts joined, n_left the length of the first. */
+/* One merge: ["a", "b"], or "a b" with a single blank. *both gets the two parts joined, n_left the length of the
+ * first. */
 static bool read_merge(Cursor *c, Str *both, Str *right, size_t *n_left)
 {
     if (take(c, '[')) {

@@ -1,7 +1,8 @@
 /* vocab_json.h - the two long lists of tokenizer.json, model.vocab and model.merges, read by hand.
  *
- * They are all but a few kilobytes of the file. As a tree of JSON values they take 0.4 s and 60 MB to open the published
- * vocabulary; read straight into the tables, a tenth of it (docs/speed.md). The rest of the file goes to the library. */
+ * They are all but a few kilobytes of the file. As a tree of JSON values they take 0.4 s in the
+ * published file, before anything is done with it; read straight into the tables, half of that with all that follows
+ * (docs/speed.md). The rest of the file goes to the library. */
 #ifndef VL2_TEXT_VOCAB_JSON_H
 #define VL2_TEXT_VOCAB_JSON_H
 
@@ -24,7 +25,8 @@ typedef struct {
     Str rest; /* the file with {} and [] in their places, lines kept, for the library to check and to read */
 } VocabJson;
 
-/* Takes the file apart. Never fails: what it cannot follow it leaves in `rest`, where the library will find the error. */
+/* Takes the file apart. Never fails: what it cannot follow it leaves in `rest`, where the library will find the
+ * error. */
 void vocab_json_split(VocabJson *j, const char *json, size_t n);
 void vocab_json_free(VocabJson *j);
 

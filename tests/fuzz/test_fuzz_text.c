@@ -1,5 +1,5 @@
-/* test_fuzz_text.c - files and texts that chance has changed: every one gives a result or an error that is one line, never
- * a crash (run it under the sanitizers). The same numbers at every run; VL2_FUZZ_ROUNDS multiplies their count. */
+/* test_fuzz_text.c - files and texts that chance has changed: every one gives a result or an error that is one line,
+ * never a crash (run it under the sanitizers). The same numbers at every run; VL2_FUZZ_ROUNDS multiplies them. */
 #include "text/chat.h"
 #include "text/detokenize.h"
 #include "text/grounding.h"

@@ -1,4 +1,4 @@
-/* test_grounding.c - boxes are those of the official parser, to the pixel; what it gives up on is repaired, and said. */
+/* test_grounding.c - boxes are those of the official parser, to the pixel; repairs are made where it gives up. */
 #include "text/grounding.h"
 
 #include <jansson.h>

@@ -1,7 +1,8 @@
-/* test_tokenizer.c - ids, pieces, decoded texts and streams are those of the `tokenizers` library, for every golden case
- * of both families (golden/tokenizer/README.md) and of the micro models.
+/* test_tokenizer.c - ids, pieces, decoded texts and streams are those of the `tokenizers` library, for every golden
+ * case of both families (golden/tokenizer/README.md) and of the micro models.
  *
- * The vocabulary of DeepSeek-V3 is fetched by tools/fetch_test_data.sh; without it the tests that need it are skipped. */
+ * The vocabulary of DeepSeek-V3 is fetched by tools/fetch_test_data.sh; without it the tests that need it are
+ * skipped. */
 #include <jansson.h>
 
 #include "base/file.h"

@@ -1,5 +1,5 @@
-/* test_tokenizer_bad.c - tokenizer files from outside: what is wrong is named, what the library accepts is accepted; and
- * the rules that the published files do not use, on a vocabulary of a few letters. */
+/* test_tokenizer_bad.c - tokenizer files from outside: what is wrong is named, what the library accepts is accepted;
+ * and the rules that the published files do not use, on a vocabulary of a few letters. */
 #include "text/detokenize.h"
 #include "text/pretokenize.h"
 #include "text/tokenizer.h"
@@ -246,7 +246,7 @@ static void every_cut_of_a_file_is_refused(void **state)
     str_free(&json);
 }
 
-/* A wrong line number would send the reader to the wrong place; the long lists are cut out before the library counts. */
+/* The long lists are cut out before the library counts. */
 static void errors_keep_their_line(void **state)
 {
     (void)state;
@@ -421,7 +421,8 @@ static void a_single_word_stands_alone(void **state)
 
 /* --- Pre-tokenizers ---------------------------------------------------------------------------------------------- */
 
-/* Pieces as "a|b|c". The expected ones in this file, and the ids above, are what the `tokenizers` library 0.22.2 gave. */
+/* Pieces as "a|b|c". The expected ones in this file, and the ids above, are what the `tokenizers` library 0.22.2
+ * gave. */
 static void show_pieces(const char *config, bool only_oniguruma, const char *text, char *buf, size_t size)
 {
     Error e;
