@@ -10,14 +10,22 @@
 
 typedef __m256 V;
 enum { LANES = 8 };
-enum { TILE_M = 3, TILE_N = 4, DECODE_N = 8 }; /* 12 accumulators, 4 weights */
-enum { ADD_M = 4, ADD_N = 2 };                 /* 8 accumulators, 2 rows of B, 1 element of A */
+enum { TILE_M = 3, TILE_N = 4 }; /* 12 accumulators, 4 weights */
+enum { ADD_M = 4, ADD_N = 2 };   /* 8 accumulators, 2 rows of B, 1 element of A */
 
 /* `left`: how many elements are there, at least 1 or more than fit; the others are zero and their memory is not touched. */
 INLINE __m256i first(int left)
 {
     static const int32_t ON_OFF[2 * LANES] = { -1, -1, -1, -1, -1, -1, -1, -1 };
     return _mm256_loadu_si256((const void *)(ON_OFF + LANES - (left < LANES ? left : LANES)));
+}
+INLINE void v_prefetch(const unsigned char *p)
+{
+    _mm_prefetch((const char *)p, _MM_HINT_T0);
+}
+INLINE void v_prefetch_l2(const unsigned char *p)
+{
+    _mm_prefetch((const char *)p, _MM_HINT_T1);
 }
 INLINE V v_zero(void)
 {

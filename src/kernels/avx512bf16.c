@@ -9,7 +9,10 @@
 /* The test of this file's tiles brings an emulation, for processors without the instruction. */
 #ifndef DOT_BF16
 #define DOT_BF16 dot_bf16
-INLINE V dot_bf16(V sum, __m512i a, __m512i b) { return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b); }
+INLINE V dot_bf16(V sum, __m512i a, __m512i b)
+{
+    return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
+}
 #endif
 
 typedef enum { WEIGHT_BF16 } WeightType;
@@ -26,16 +29,17 @@ INLINE size_t x_bytes_of(WeightType t)
     return (void)t, sizeof(V);
 }
 
-INLINE void matmul_step(const WeightType t, const int mr, const int nr, V *acc, const unsigned char *x, size_t ldx,
-                        const unsigned char *w, size_t ldw, int left)
+INLINE void matmul_step(const WeightType t, const int mr, const int nr, V *acc, const Tile *at, int left)
 {
     (void)t;
-    __m512i wv[DECODE_N];
+    __m512i wv[TILE_N];
     UNROLL
-    for (int j = 0; j < nr; j++) wv[j] = v_load_32_halves(w + (size_t)j * ldw, left);
+    for (int j = 0; j < nr; j++) v_prefetch(at->w + (size_t)j * at->ldw + at->ahead);
+    UNROLL
+    for (int j = 0; j < nr; j++) wv[j] = v_load_32_halves(at->w + (size_t)j * at->ldw, left);
     UNROLL
     for (int a = 0; a < mr * nr; a++)
-        acc[a] = DOT_BF16(acc[a], v_load_32_halves(x + (size_t)(a / nr) * ldx, 2 * LANES), wv[a % nr]);
+        acc[a] = DOT_BF16(acc[a], v_load_32_halves(at->x + (size_t)(a / nr) * at->ldx, 2 * LANES), wv[a % nr]);
 }
 
 #include "kernels/simd_tiles.inc"

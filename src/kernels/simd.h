@@ -1,6 +1,9 @@
-/* simd.h - inside the room: how the files of the instruction sets ask for inlining and unrolling. */
+/* simd.h - inside the room: what the files of the instruction sets share: how they ask for inlining and unrolling,
+ * and what a tile of a matrix product is (simd_tiles.inc). */
 #ifndef VL2_KERNELS_SIMD_H
 #define VL2_KERNELS_SIMD_H
+
+#include <stddef.h>
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -11,5 +14,16 @@
 #else
 #define UNROLL _Pragma("GCC unroll 32")
 #endif
+
+/* What a tile reads and writes: its first output, row of x and row of w, and the strides in between. */
+typedef struct {
+    float *y;
+    size_t ldy; /* in floats; the other two in bytes */
+    const unsigned char *x;
+    size_t ldx;
+    const unsigned char *w;
+    size_t ldw, ahead;         /* w + ahead will be needed soon */
+    const unsigned char *soon; /* and so will the next tile's x, from here on, a line a step */
+} Tile;
 
 #endif

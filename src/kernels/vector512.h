@@ -9,8 +9,8 @@
 
 typedef __m512 V;
 enum { LANES = 16 };
-enum { TILE_M = 6, TILE_N = 4, DECODE_N = 8 }; /* 24 accumulators, 4 weights, 1 activation, 1 mask */
-enum { ADD_M = 6, ADD_N = 4 };                 /* 24 accumulators, 4 vectors of B */
+enum { TILE_M = 6, TILE_N = 4 }; /* 24 accumulators, 4 weights, 1 activation, 1 mask */
+enum { ADD_M = 6, ADD_N = 4 };   /* 24 accumulators, 4 vectors of B */
 
 /* `left`: how many elements are there, at least 1 or more than fit; the others are zero and their memory is not touched. */
 INLINE __mmask16 first(int left)
@@ -18,6 +18,14 @@ INLINE __mmask16 first(int left)
     return (__mmask16)(left >= LANES ? 0xffffu : (1u << left) - 1);
 }
 
+INLINE void v_prefetch(const unsigned char *p)
+{
+    _mm_prefetch((const char *)p, _MM_HINT_T0);
+}
+INLINE void v_prefetch_l2(const unsigned char *p)
+{
+    _mm_prefetch((const char *)p, _MM_HINT_T1);
+}
 INLINE V v_zero(void)
 {
     return _mm512_setzero_ps();
