@@ -60,13 +60,16 @@ bool json_take_int(const json_t *object, const char *key, int64_t lo, int64_t hi
     const json_t *v = member(object, key);
     if (!v) return true;
     int64_t i;
-    if (json_is_integer(v)) i = json_integer_value(v);
+    if (json_is_integer(v))
+        i = json_integer_value(v);
     else if (json_is_real(v) && json_real_value(v) >= -9e15 && json_real_value(v) <= 9e15 &&
              json_real_value(v) == (double)(int64_t)json_real_value(v))
         i = (int64_t)json_real_value(v); /* 10000.0 */
-    else return wrong_type(e, where, key, v, "an integer");
+    else
+        return wrong_type(e, where, key, v, "an integer");
     if (i < lo || i > hi)
-        return fail(e, ERR_FORMAT, "%s: \"%s\" is %" PRId64 ", expected %" PRId64 " to %" PRId64, where, key, i, lo, hi);
+        return fail(e, ERR_FORMAT, "%s: \"%s\" is %" PRId64 ", expected %" PRId64 " to %" PRId64, where, key, i, lo,
+                    hi);
     *out = i;
     return true;
 }

@@ -33,10 +33,10 @@ TensorFiles *tensor_files_open(const char *path, Error *e);
 void tensor_files_close(TensorFiles *t); /* of NULL: nothing */
 
 int tensor_files_count(const TensorFiles *t);
-const FileTensor *tensor_files_at(const TensorFiles *t, int i); /* sorted by name */
+const FileTensor *tensor_files_at(const TensorFiles *t, int i);              /* sorted by name */
 const FileTensor *tensor_files_find(const TensorFiles *t, const char *name); /* NULL if there is none */
-int tensor_files_index(const TensorFiles *t, const FileTensor *tensor); /* of one that at() or find() gave */
-uint64_t tensor_files_bytes(const TensorFiles *t); /* all files together */
+int tensor_files_index(const TensorFiles *t, const FileTensor *tensor);      /* of one that at() or find() gave */
+uint64_t tensor_files_bytes(const TensorFiles *t);                           /* all files together */
 
 /* Writing, with bounded memory: all tensors are declared first, then their data follow in the same order, in pieces of
  * any size. Atomic: the file appears with tensor_writer_commit(). */

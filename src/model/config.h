@@ -30,7 +30,7 @@ typedef struct {
 typedef struct {
     int vocab_size, hidden_size, intermediate_size, n_layers, n_heads, n_kv_heads;
     bool use_mla, attention_bias, tie_word_embeddings;
-    int kv_lora_rank, q_lora_rank; /* MLA; q_lora_rank 0: none */
+    int kv_lora_rank, q_lora_rank;                      /* MLA; q_lora_rank 0: none */
     int qk_nope_head_dim, qk_rope_head_dim, v_head_dim; /* MLA */
     int head_dim;                                       /* MHA: hidden_size / n_heads */
     int n_routed_experts, n_shared_experts, top_k;      /* 0: none */

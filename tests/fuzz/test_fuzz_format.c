@@ -145,7 +145,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 
 #ifndef VL2_LIBFUZZER
 
-static const double MAX_SECONDS = 4; /* of one test */
+static const double MAX_SECONDS = 2; /* of one test */
 
 static const char SAFETENSORS[] =
     "{\"__metadata__\":{\"format\":\"pt\"},\"w\":{\"dtype\":\"BF16\",\"shape\":[2,3],\"data_offsets\":[0,12]},"
@@ -308,13 +308,13 @@ static void run_kind(Kind kind, const char *seed_text, int mutations)
 static void mutated_safetensors_never_crash(void **state)
 {
     (void)state;
-    run_kind(AS_SAFETENSORS, SAFETENSORS, 30000);
+    run_kind(AS_SAFETENSORS, SAFETENSORS, 12000);
 }
 
 static void mutated_indexes_never_crash(void **state)
 {
     (void)state;
-    run_kind(AS_INDEX, WEIGHT_INDEX, 1500);
+    run_kind(AS_INDEX, WEIGHT_INDEX, 600);
 }
 
 static void mutated_configs_never_crash(void **state)
@@ -325,7 +325,7 @@ static void mutated_configs_never_crash(void **state)
         json_object_del(json_object_get(config, "vision_config"), "image_size"); /* as the processor that it meets */
         json_object_set_new(config, "candidate_resolutions", candidate_resolutions(384));
         char *text = json_dumps(config, JSON_COMPACT);
-        run_kind(AS_CONFIG, text, 1500);
+        run_kind(AS_CONFIG, text, 500);
         free(text);
         json_decref(config);
     }
@@ -336,7 +336,7 @@ static void mutated_processor_configs_never_crash(void **state)
     (void)state;
     json_t *candidates = candidate_resolutions(384), *processor = model_shape_processor(candidates, 14, 2);
     char *text = json_dumps(processor, JSON_COMPACT);
-    run_kind(AS_PROCESSOR, text, 4000);
+    run_kind(AS_PROCESSOR, text, 2000);
     free(text);
     json_decref(processor);
     json_decref(candidates);

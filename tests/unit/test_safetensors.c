@@ -415,6 +415,7 @@ static void folders_without_index(void **state)
     TempFolder s = temp_open();
     refused(s.folder, s.folder, "holds no model.safetensors.index.json and no .safetensors file");
     refused(temp_path(&s, "nowhere"), "nowhere", "cannot open");
+    refused("/dev/zero", "/dev/zero", "is a device or pipe, expected a regular file");
     write_one(&s, "model-00001-of-000001.safetensors", "tom."); /* the published tiny: six digits */
     tensor_files_close(opened(s.folder));
     write_one(&s, "other.safetensors", "tom.");
