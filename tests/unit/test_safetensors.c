@@ -448,7 +448,7 @@ static void many_tensors_open_fast(void **state)
         const FileTensor *x = tensor_files_find(t, name);
         assert_true(x && x->data[0] == (unsigned char)(MANY - 1 - i));
     }
-    assert_within("seconds to open and look up 50000 tensors", clock_now() - start, 10);
+    assert_within("seconds to open and look up 50000 tensors", clock_now() - start, 20);
     tensor_files_close(t);
     str_free(&bytes);
     str_free(&header);
