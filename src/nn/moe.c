@@ -36,13 +36,10 @@ static int best(const float *s, int n)
 }
 
 /* Sets the selection scores of all groups but the best topk_group to 0 (not to -inf: as the official code does).
- * A group's score is its best member, or for noaux_tc the sum of its two best. */
-static void limit_groups(const Router *m, float *select)
+ * A group's score is its best member, or for noaux_tc the sum of its two best. `group` is scratch [n_group]. */
+static void limit_groups(const Router *m, float *select, float *group)
 {
     const int size = m->n_experts / m->n_group;
-    float group[512];
-    bool kept[512] = { false };
-    assert(m->n_group <= 512);
     for (int g = 0; g < m->n_group; g++) {
         float *s = select + (size_t)g * (size_t)size;
         const int first = best(s, size);
@@ -53,21 +50,18 @@ static void limit_groups(const Router *m, float *select)
             if (i != first && s[i] > second) second = s[i];
         if (size > 1) group[g] += second;
     }
-    for (int i = 0; i < m->topk_group; i++) {
-        const int g = best(group, m->n_group);
-        kept[g] = true;
-        group[g] = -INFINITY;
-    }
+    for (int i = 0; i < m->topk_group; i++) group[best(group, m->n_group)] = -INFINITY; /* kept */
     for (int g = 0; g < m->n_group; g++)
-        if (!kept[g]) memset(select + (size_t)g * (size_t)size, 0, (size_t)size * sizeof(float));
+        if (group[g] != -INFINITY) memset(select + (size_t)g * (size_t)size, 0, (size_t)size * sizeof(float));
 }
 
-/* Marks the top_k experts of one row and writes them in ascending order with their weights. `select` is scratch. */
+/* Marks the top_k experts of one row and writes them in ascending order with their weights. `select` is scratch
+ * [2 * n_experts]. */
 static void choose(const Router *m, const float *scores, float *select, int *expert, float *weight)
 {
     const int n = m->n_experts;
     for (int i = 0; i < n; i++) select[i] = scores[i] + (m->method == ROUTE_NOAUX ? m->correction_bias[i] : 0);
-    if (m->method != ROUTE_GREEDY) limit_groups(m, select);
+    if (m->method != ROUTE_GREEDY) limit_groups(m, select, select + n);
     for (int i = 0; i < m->top_k; i++) {
         const int e = best(select, n);
         select[e] = -INFINITY;
@@ -131,7 +125,7 @@ Routing *route(Run *r, const Tensor *router_logits, const Router *m)
     g->begin = arena_get(r->arena, ((size_t)m->n_experts + 1) * sizeof *g->begin);
     g->row = arena_get(r->arena, pairs * sizeof *g->row);
     g->slot = arena_get(r->arena, pairs * sizeof *g->slot);
-    RouteJob j = { r->k, router_logits, m, g, scratch_new(r, 2 * (size_t)m->n_experts * sizeof(float)) };
+    RouteJob j = { r->k, router_logits, m, g, scratch_new(r, 3 * (size_t)m->n_experts * sizeof(float)) };
     pool_ranges(r->pool, rows, 32, route_rows, &j);
     group_by_expert(g);
     return g;
