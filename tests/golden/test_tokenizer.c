@@ -13,6 +13,7 @@
 #include "text/detokenize.h"
 #include "text/pretokenize.h"
 #include "text/tokenizer.h"
+#include "text/unicode_class.h"
 
 #include "support.h"
 
@@ -395,6 +396,73 @@ static void encodes_micro_models_as_the_library(void **state)
     assert_true(n > 0);
 }
 
+/* --- Unicode ----------------------------------------------------------------------------------------------------- */
+
+/* Marks the code points of "41-5A,AA,..". */
+static void mark_ranges(const char *ranges, unsigned char *marked)
+{
+    memset(marked, 0, 0x110000);
+    for (const char *s = ranges; *s; s += *s == ',') {
+        char *end;
+        const unsigned long first = strtoul(s, &end, 16), last = *end == '-' ? strtoul(end + 1, &end, 16) : first;
+        s = end;
+        for (unsigned long cp = first; cp <= last; cp++) marked[cp] = 1;
+    }
+}
+
+static bool is_digit_of(const Pretokenizer *digits, uint32_t cp)
+{
+    Error e;
+    PretokenizeWork w = { 0 };
+    char text[8] = "a";
+    const int n = 1 + utf8_encode(cp, text + 1);
+    if (!pretokenize(digits, text, (size_t)n, &w, &e)) fail_msg("%s", e.text);
+    const bool is_cut = w.pieces.n == 2;
+    pretokenize_work_free(&w);
+    return is_cut;
+}
+
+static void unicode_classes_are_those_of_the_library(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        UnicodeClass class;
+    } rows[] = { { "L", CLASS_LETTER },
+                 { "M", CLASS_MARK },
+                 { "N", CLASS_NUMBER },
+                 { "P", CLASS_PUNCTUATION },
+                 { "S", CLASS_SYMBOL } };
+    Error e;
+    unsigned char *marked = malloc(0x110000);
+    json_t *file = json_parse_file(golden_or_skip("tokenizer/unicode-classes.json"), (size_t)1 << 20, &e);
+    if (!file || !marked) fail_msg("%s", e.text);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        mark_ranges(json_string_value(json_object_get(file, rows[i].name)), marked);
+        for (uint32_t cp = 0; cp < 0x110000; cp++)
+            if (unicode_in_class(rows[i].class, cp) != marked[cp]) fail_msg("%s: U+%04X", rows[i].name, cp);
+    }
+    mark_ranges(json_string_value(json_object_get(file, "space")), marked);
+    for (uint32_t cp = 0; cp < 0x110000; cp++)
+        if (unicode_is_white(cp) != marked[cp]) fail_msg("white space: U+%04X", cp);
+    mark_ranges(json_string_value(json_object_get(file, "rust_is_numeric")), marked);
+    json_t *config =
+        json_pack("{s:s, s:[{s:s, s:b}, {s:s, s:b, s:b}]}", "type", "Sequence", "pretokenizers", "type", "Digits",
+                  "individual_digits", 1, "type", "ByteLevel", "add_prefix_space", 0, "use_regex", 0);
+    Pretokenizer *digits = pretokenizer_open(config, false, "digits", &e);
+    if (!digits) fail_msg("%s", e.text);
+    for (uint32_t cp = 0; cp < 0x110000; cp++) {
+        const bool is_near =
+            marked[cp] || (cp > 0 && marked[cp - 1]) || cp % 64 == 0; /* a call each: not all of them */
+        if (is_near && (cp < 0xd800 || cp > 0xdfff) && is_digit_of(digits, cp) != marked[cp])
+            fail_msg("digit: U+%04X", cp);
+    }
+    pretokenizer_close(digits);
+    json_decref(config);
+    json_decref(file);
+    free(marked);
+}
+
 /* --- Threads ----------------------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -446,4 +514,5 @@ TEST_MAIN(TEST(encodes_v3_as_the_library), TEST(encodes_v3_with_processor_tokens
           TEST(encodes_v2_as_the_library), TEST(encodes_v2_with_processor_tokens_as_the_library),
           TEST(decodes_random_ids_as_the_library), TEST(streams_whole_characters), TEST(knows_every_v3_token),
           TEST(knows_every_v2_token), TEST(cuts_pieces_as_the_library), TEST(cuts_pieces_as_oniguruma),
-          TEST(encodes_micro_models_as_the_library), TEST(threads_share_a_tokenizer))
+          TEST(encodes_micro_models_as_the_library), TEST(unicode_classes_are_those_of_the_library),
+          TEST(threads_share_a_tokenizer))
