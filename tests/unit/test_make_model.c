@@ -223,6 +223,36 @@ static void shards_stay_below_their_limit(void **state)
     temp_close(&s);
 }
 
+/* The hub shows 3 x 8.59 GB and 6.52 GB for small, one file of 6.74 GB for tiny. */
+static void full_shapes_fall_into_the_published_shards(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *shape;
+        int shards;
+        double last; /* GB */
+    } rows[] = { { "tiny", 1, 6.74 }, { "small", 4, 6.52 } };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Error e = { 0 };
+        Checkpoint c = { 0 };
+        const Options o = { .shape = model_shape_find(rows[i].shape), .dtype = DT_BF16 };
+        assert_true(make_config(&c, &o, &e));
+        c.list = tensor_list(&c.parsed);
+        int *shard = calloc((size_t)c.list.n, sizeof *shard);
+        assert_non_null(shard);
+        assert_int_equal(plan_shards(shard, &c.list, 2, SHARD_BYTES), rows[i].shards);
+        double last = 0;
+        for (int k = 0; k < c.list.n; k++)
+            if (shard[k] == rows[i].shards) last += 2e-9 * (double)listed_elements(&c.list.tensor[k]);
+        assert_within("GB of the last shard, off by", fabs(last - rows[i].last), 0.05); /* one tensor more or less */
+        free(shard);
+        tensor_list_free(&c.list);
+        config_free(&c.parsed);
+        json_decref(c.config);
+        json_decref(c.processor);
+    }
+}
+
 static json_int_t id_in(const char *path, const char *token)
 {
     Error e = { 0 };
@@ -329,5 +359,6 @@ static void the_base_config_leaves_out_what_the_published_one_does(void **state)
 
 TEST_MAIN(TEST(micro_models_open_in_every_dtype), TEST(every_architecture_opens), TEST(same_seed_same_bytes),
           TEST(pieces_join_without_a_seam), TEST(weights_have_the_stated_spread), TEST(shards_stay_below_their_limit),
-          TEST(specials_follow_the_vocabulary), TEST(refuses_with_a_reason), TEST(never_writes_over_a_model),
+          TEST(full_shapes_fall_into_the_published_shards), TEST(specials_follow_the_vocabulary),
+          TEST(refuses_with_a_reason), TEST(never_writes_over_a_model),
           TEST(the_base_config_leaves_out_what_the_published_one_does))
