@@ -241,17 +241,31 @@ ArgsResult args_parse(const Command *c, void *values, int argc, char **argv, int
     return ARGS_OK;
 }
 
+void args_free(const Group *groups, void *values)
+{
+    for (const Group *g = groups; g->title; g++)
+        for (const Option *o = g->option; o->name; o++) {
+            void *field = (char *)values + g->offset + o->offset;
+            if (o->kind == ARG_TEXTS) {
+                Texts *t = field;
+                free(t->text);
+                *t = (Texts){ 0 };
+            } else if (o->kind == ARG_INTEGERS) {
+                Integers *t = field;
+                free(t->value);
+                *t = (Integers){ 0 };
+            }
+        }
+}
+
 bool args_begin(const Command *c, void *values, int argc, char **argv, int *n_operands, int *status)
 {
     Error e;
-    switch (args_parse(c, values, argc, argv, n_operands, &e)) {
-    case ARGS_OK: return true;
-    case ARGS_HELP:
-        args_print_help(c);
-        *status = EXIT_OK;
-        return false;
-    case ARGS_MISUSE: *status = args_report(c, &e); return false;
-    }
+    const ArgsResult r = args_parse(c, values, argc, argv, n_operands, &e);
+    if (r == ARGS_OK) return true;
+    if (r == ARGS_HELP) args_print_help(c);
+    *status = r == ARGS_HELP ? EXIT_OK : args_report(c, &e);
+    args_free(c->group, values);
     return false;
 }
 

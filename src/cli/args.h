@@ -109,8 +109,12 @@ typedef enum { ARGS_OK, ARGS_HELP, ARGS_MISUSE } ArgsResult;
  * *n_operands counts them. ARGS_HELP: -h was given. ARGS_MISUSE: *e says what is wrong. */
 ArgsResult args_parse(const Command *c, void *values, int argc, char **argv, int *n_operands, Error *e);
 
-/* The same for a command's start: help goes to standard output, misuse to standard error. False: leave with *status. */
+/* The same for a command's start: help goes to standard output, misuse to standard error. False: leave with *status,
+ * nothing is to be freed. */
 bool args_begin(const Command *c, void *values, int argc, char **argv, int *n_operands, int *status);
+
+/* Frees what repeatable options collected. */
+void args_free(const Group *groups, void *values);
 
 /* One option by its name, as `/set` in a chat does. `value` NULL: none was given. */
 bool args_set(const Group *groups, void *values, const char *name, const char *value, Error *e);

@@ -418,6 +418,7 @@ static int chat(const Command *self, int argc, char **argv)
     status = ok ? finish_output() : args_report(self, &e);
     if (status == EXIT_OK && c.failed && !reader_is_interactive(c.reader)) status = EXIT_WORK_FAILED;
     chat_close(&c);
+    args_free(self->group, &a);
     return status;
 }
 

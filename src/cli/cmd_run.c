@@ -148,6 +148,7 @@ static int run(const Command *self, int argc, char **argv)
     if (!args_begin(self, &a, argc, argv, &n, &status)) return status;
     status = check(&a, n, &e) ? work(&a, n ? argv[1] : NULL, &d, &e) : -1;
     dialogue_free(&d);
+    args_free(self->group, &a);
     return status < 0 ? args_report(self, &e) : status;
 }
 

@@ -116,6 +116,7 @@ static int trace(const Command *self, int argc, char **argv)
     if (!args_begin(self, &a, argc, argv, &n, &status)) return status;
     const bool ok = check(&a, n, &e) && work(&a, n ? argv[1] : NULL, &d, &e);
     dialogue_free(&d);
+    args_free(self->group, &a);
     if (ok) return EXIT_OK;
     status = args_report(self, &e);
     return e.code == ERR_CANCELLED ? EXIT_INTERRUPTED : status;

@@ -116,7 +116,7 @@ static bool load_message(Dialogue *d, const Message *m, const char *folder, cons
     PictureFile *pictures = xcalloc((size_t)m->n_images + 1, sizeof *pictures);
     bool ok = true;
     for (int i = 0; ok && i < m->n_images; i++) {
-        char *path = path_join(folder, m->image[i]);
+        char *path = strcmp(folder, ".") != 0 ? path_join(folder, m->image[i]) : xstrdup(m->image[i]);
         ok = picture_load(&pictures[i], path, e) || fail_in(e, "%s", where);
         free(path);
     }

@@ -102,7 +102,7 @@ static void draw_progress(const Progress *p, int done, int total)
 
 void progress_show(Progress *p, const char *what, int done, int total)
 {
-    if (!p->shown) return;
+    if (!p->shown || (!p->drawn && done >= total)) return; /* over before it could be seen */
     const double now = clock_now();
     const bool same = p->what == what;
     if (!same) p->since = now;

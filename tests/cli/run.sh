@@ -22,9 +22,9 @@ mkdir "$tmp/bin"
 ln -s "$vl2" "$tmp/bin/vl2"
 PATH=$tmp/bin:$PATH
 LC_ALL=C.UTF-8
-HOME=$tmp/home
 ROOT=$root
-export PATH LC_ALL HOME ROOT
+LSAN_OPTIONS=suppressions=$root/tests/cli/lsan.supp:print_suppressions=0
+export PATH LC_ALL ROOT LSAN_OPTIONS
 unset XDG_STATE_HOME KITTY_WINDOW_ID TERM_PROGRAM LC_TERMINAL TMUX STY
 
 # The large golden set where it is, else the reduced copy in the project.
@@ -59,7 +59,7 @@ run_case() {
         echo "ok $n - $1 # SKIP $lacks is not there"
         return
     fi
-    (cd "$tmp/$1" && sh "$cases/$1.sh" </dev/null >"$tmp/$1.stdout" 2>"$tmp/$1.stderr")
+    (cd "$tmp/$1" && HOME=$tmp/$1.home sh "$cases/$1.sh" </dev/null >"$tmp/$1.stdout" 2>"$tmp/$1.stderr")
     status=$?
     if [ $status -eq 0 ]; then : >"$tmp/$1.exit"; else echo $status >"$tmp/$1.exit"; fi
     differs=
@@ -68,7 +68,7 @@ run_case() {
     done
     if [ -z "$differs" ]; then echo "ok $n - $1"; else echo "not ok $n - $1"; failed=1; fi
     chmod -R u+w "$tmp/$1"
-    rm -rf "${tmp:?}/$1"
+    rm -rf "${tmp:?}/$1" "${tmp:?}/$1".*
 }
 
 n=0

@@ -1,4 +1,7 @@
 # needs micro-mha/model.safetensors
-timeout --preserve-status -s INT 1 vl2 run -m micro-mha --ignore-eos --json hello > answer
+vl2 run -v -m micro-mha --ignore-eos hello > answer 2> notes &
+until [ -s answer ]; do sleep 0.1; done
+kill -INT $!
+wait $!
 echo "exit $?"
-jq -c '.finish_reason, (.output_ids | length > 1)' answer
+grep -o 'ended: .*' notes

@@ -1,4 +1,5 @@
 # needs micro-mha/model.safetensors
+# needs images/astronaut.png
 # The official example of one picture: prompt and greedy answer are those of the official code (golden micro-mha, "single").
 cat > talk.json <<'J'
 [{"role": "<|User|>", "content": "<image>\n<|ref|>The giraffe at the back.<|/ref|>.", "images": ["images/astronaut.png"]},
