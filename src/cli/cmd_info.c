@@ -13,29 +13,31 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
-#include "engine/plan.h"
-#include "model/model.h"
+#include "engine/engine.h"
 
 typedef struct {
-    int sequences;
     bool json;
-} InfoOwnArgs;
+} ReportArgs;
 
 typedef struct {
     EngineArgs engine;
-    InfoOwnArgs own;
+    ReportArgs report;
+    NoteArgs notes;
 } InfoArgs;
 
-#define T InfoOwnArgs
-static const Option OWN_OPTIONS[] = {
-    OPTION_INTEGER(T, sequences, "sequences", 0, "N", 1, 4096,
-                   "Conversations that run together, for the memory plan. Default: 1."),
-    OPTION_FLAG(T, json, "json", 0, "One line of JSON instead of the text. Default: off."), OPTIONS_END
+static const Option REPORT_OPTIONS[] = {
+    OPTION_FLAG(ReportArgs, json, "json", 0, "One line of JSON instead of the text. Default: off."), OPTIONS_END
 };
-#undef T
 
-static const Group GROUPS[] = { { "Report", OWN_OPTIONS, offsetof(InfoArgs, own) },
+static const Option PLAN_OPTIONS[] = { OPTION_INTEGER(
+                                           EngineArgs, sequences, "sequences", 0, "N", 1, 4096,
+                                           "Conversations that run together, for the memory plan. Default: 1."),
+                                       OPTIONS_END };
+
+static const Group GROUPS[] = { { "Report", REPORT_OPTIONS, offsetof(InfoArgs, report) },
+                                { "Memory plan", PLAN_OPTIONS, offsetof(InfoArgs, engine) },
                                 { "Model and machine", ENGINE_OPTIONS, offsetof(InfoArgs, engine) },
+                                { "Notes", NOTE_OPTIONS, offsetof(InfoArgs, notes) },
                                 { 0 } };
 
 /* ---- which of the published models ---- */
@@ -109,27 +111,14 @@ static const char *human_count(uint64_t n, char buf[32])
 
 /* ---- memory ---- */
 
-typedef struct {
-    MemoryPlan plan;
-    Compute compute;
-    const Kernels *kernels;
-    uint64_t machine; /* bytes of memory */
-} Memory;
-
-static bool plan_memory(Memory *m, const InfoArgs *a, const Model *model, Error *e)
+static uint64_t machine_memory(void)
 {
-    const EngineArgs *g = &a->engine;
-    CpuLevel level = cpu_best();
-    if (g->cpu && !cpu_level_find(g->cpu, &level, e)) return false;
-    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    const int threads = g->threads ? g->threads : processors > 0 ? (int)processors : 1;
-    m->kernels = kernels_get(level);
-    m->compute = !strcmp(g->compute, "bf16") || (!strcmp(g->compute, "auto") && level >= CPU_AVX512BF16) ? COMPUTE_BF16
-                                                                                                         : COMPUTE_F32;
-    m->machine = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-    memory_plan(&m->plan, &model->config, tensor_files_bytes(model->files), m->kernels, g->context, a->own.sequences,
-                g->chunk, threads, m->compute == COMPUTE_BF16 ? DT_BF16 : DT_F32);
-    return true;
+    return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static const char *compute_name(const Vl2Engine *g)
+{
+    return g->run.compute == COMPUTE_BF16 ? "bf16" : "f32";
 }
 
 /* ---- the report ---- */
@@ -211,12 +200,13 @@ static void print_types(const Parameters *p, uint64_t bytes)
     putchar('\n');
 }
 
-static void print_memory(const Memory *m, const InfoArgs *a)
+static void print_memory(const Vl2Engine *g)
 {
-    const MemoryPlan *p = &m->plan;
+    const MemoryPlan *p = &g->plan;
+    const uint64_t machine = machine_memory();
     char one[32], two[32], three[32];
-    printf("\nmemory for %d tokens of context, %d at a time, chunks of %d, %s compute, %s\n", a->engine.context,
-           a->own.sequences, a->engine.chunk, m->compute == COMPUTE_BF16 ? "bf16" : "f32", m->kernels->name);
+    printf("\nmemory for %d tokens of context, %d at a time, chunks of %d, %s compute, %s\n", g->context, g->n_slots,
+           g->chunk, compute_name(g), g->run.k->name);
     printf("  weights    %-10s mapped from the files\n", human_bytes(p->weights, one));
     printf("  vectors    %-10s norms, biases, tables\n", human_bytes(p->vectors, one));
     printf("  cache      %-10s %s for each token, taken as it fills\n", human_bytes(p->cache, one),
@@ -224,34 +214,47 @@ static void print_memory(const Memory *m, const InfoArgs *a)
     printf("  step       %-10s language %s, vision %s, in turns\n", human_bytes(p->step, one),
            human_bytes(p->step_language, two), human_bytes(p->step_vision, three));
     printf("  request    %-10s pictures of each conversation\n", human_bytes(p->request, one));
-    printf("  total      %-10s of %s: %s\n", human_bytes(p->total, one), human_bytes(m->machine, two),
-           p->total <= m->machine ? "fits" : "does not fit; the parts of the weights in use are read from disk again");
+    printf("  total      %-10s of %s: %s\n", human_bytes(p->total, one), human_bytes(machine, two),
+           p->total <= machine ? "fits" : "does not fit; the parts of the weights in use are read from disk again");
 }
 
-static void print_text(const InfoArgs *a, const Model *m, const Parameters *p, const Memory *memory)
+static void print_text(const Vl2Engine *g, const Parameters *p)
 {
-    const Config *c = &m->config;
-    const SpecialIds *s = tokenizer_special(m->tokenizer);
+    const Config *c = &g->model.config;
+    const SpecialIds *s = tokenizer_special(g->model.tokenizer);
     printf("model        %s\n", variant_name(&c->language));
-    print_types(p, tensor_files_bytes(m->files));
+    print_types(p, tensor_files_bytes(g->model.files));
     print_parameters(p);
     print_language(&c->language);
     print_vision(c);
-    printf("tokenizer    %d tokens; begin %d, end %d, <image> %d\n", tokenizer_count(m->tokenizer), s->bos, s->eos,
-           s->image);
-    print_memory(memory, a);
+    printf("tokenizer    %d tokens; begin %d, end %d, <image> %d\n", tokenizer_count(g->model.tokenizer), s->bos,
+           s->eos, s->image);
+    print_memory(g);
 }
 
-static json_t *json_memory(const Memory *m)
+static json_t *json_memory(const Vl2Engine *g)
 {
-    const MemoryPlan *p = &m->plan;
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:s, s:s}", "weights",
-                     (json_int_t)p->weights, "vectors", (json_int_t)p->vectors, "cache_per_token",
-                     (json_int_t)p->cache_per_token, "cache", (json_int_t)p->cache, "step_language",
-                     (json_int_t)p->step_language, "step_vision", (json_int_t)p->step_vision, "step",
-                     (json_int_t)p->step, "request", (json_int_t)p->request, "total", (json_int_t)p->total, "machine",
-                     (json_int_t)m->machine, "fits", p->total <= m->machine, "compute",
-                     m->compute == COMPUTE_BF16 ? "bf16" : "f32", "cpu", m->kernels->name);
+    const MemoryPlan *p = &g->plan;
+    const struct {
+        const char *name;
+        uint64_t bytes;
+    } rows[] = { { "weights", p->weights },
+                 { "vectors", p->vectors },
+                 { "cache_per_token", p->cache_per_token },
+                 { "cache", p->cache },
+                 { "step_language", p->step_language },
+                 { "step_vision", p->step_vision },
+                 { "step", p->step },
+                 { "request", p->request },
+                 { "total", p->total },
+                 { "machine", machine_memory() } };
+    json_t *o = json_object();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        json_object_set_new(o, rows[i].name, json_integer((json_int_t)rows[i].bytes));
+    json_object_set_new(o, "fits", json_boolean(p->total <= machine_memory()));
+    json_object_set_new(o, "compute", json_string(compute_name(g)));
+    json_object_set_new(o, "cpu", json_string(g->run.k->name));
+    return o;
 }
 
 static json_t *json_parameters(const Parameters *p)
@@ -286,39 +289,34 @@ static json_t *json_vision(const Config *c)
                      "candidate_resolutions", candidates);
 }
 
-static void print_json(const Model *m, const Parameters *p, const Memory *memory)
+static void print_json(const Vl2Engine *g, const Parameters *p)
 {
+    const Model *m = &g->model;
     const SpecialIds *s = tokenizer_special(m->tokenizer);
     json_t *tokenizer = json_pack("{s:i, s:i, s:i, s:i}", "tokens", tokenizer_count(m->tokenizer), "bos", s->bos, "eos",
                                   s->eos, "image", s->image);
-    json_t *o = json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:o}", "model", variant_name(&m->config.language), "bytes",
-                          (json_int_t)tensor_files_bytes(m->files), "parameters", json_parameters(p), "language",
-                          json_language(&m->config.language), "vision", json_vision(&m->config), "tokenizer", tokenizer,
-                          "memory", json_memory(memory));
-    print_json_line(o);
+    print_json_line(json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:o}", "model", variant_name(&m->config.language),
+                              "bytes", (json_int_t)tensor_files_bytes(m->files), "parameters", json_parameters(p),
+                              "language", json_language(&m->config.language), "vision", json_vision(&m->config),
+                              "tokenizer", tokenizer, "memory", json_memory(g)));
 }
 
-static bool work(const InfoArgs *a, Error *e)
+static bool work(InfoArgs *a, Error *e)
 {
-    Model model;
-    Memory memory;
-    char *path = model_path(a->engine.model, e);
-    const bool open = path && model_open(&model, path, e);
-    free(path);
-    if (!open) return false;
-    const bool ok = plan_memory(&memory, a, &model, e);
-    const Parameters p = count_parameters(model.files, &model.config.language);
-    if (ok && a->own.json)
-        print_json(&model, &p, &memory);
-    else if (ok)
-        print_text(a, &model, &p, &memory);
-    model_close(&model);
-    return ok;
+    Vl2Engine *engine = open_engine(&a->engine, &a->notes, e);
+    if (!engine) return false;
+    const Parameters p = count_parameters(engine->model.files, &engine->model.config.language);
+    if (a->report.json)
+        print_json(engine, &p);
+    else
+        print_text(engine, &p);
+    vl2_close(engine);
+    return true;
 }
 
 static int info(const Command *self, int argc, char **argv)
 {
-    InfoArgs a = { .engine = ENGINE_DEFAULTS, .own = { .sequences = 1 } };
+    InfoArgs a = { .engine = ENGINE_DEFAULTS };
     Error e;
     int n, status;
     if (!args_begin(self, &a, argc, argv, &n, &status)) return status;

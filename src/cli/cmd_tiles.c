@@ -117,7 +117,10 @@ static void print_text(const char *path, const Image *i, const Cutter *c, const 
     printf(": %d x %d pixels\n", i->w, i->h);
     printf("resolution  %d x %d: %d across, %d down, tiles of %d x %d\n", t->across * t->side, t->down * t->side,
            t->across, t->down, t->side, t->side);
-    printf("vision      %d tiles: the global view and %d of the picture\n", t->n, t->n - 1);
+    if (t->n == 2)
+        puts("vision      1 tile: the global view, which is the picture's only tile, too");
+    else
+        printf("vision      %d tiles: the global view and %d of the picture\n", t->n, t->n - 1);
     printf("tokens      %d\n", count_tokens(c, t));
 }
 

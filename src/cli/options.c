@@ -137,6 +137,7 @@ Vl2Engine *open_engine(const EngineArgs *a, NoteArgs *n, Error *e)
                      .threads = a->threads,
                      .context = a->context,
                      .chunk = a->chunk,
+                     .sequences = a->sequences,
                      .log = write_note,
                      .log_context = n };
     Vl2Engine *engine = vl2_open(&o, e);

@@ -10,6 +10,7 @@ typedef struct {
     const char *model; /* NULL: the default model */
     const char *compute, *cpu;
     int threads, context, chunk;
+    int sequences; /* 0: one; an option of `info` alone */
 } EngineArgs;
 extern const Option ENGINE_OPTIONS[];
 
