@@ -35,7 +35,7 @@ TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)
 TOOL_SRC := $(wildcard tools/*.c)
 TOOLS    := $(TOOL_SRC:%.c=$(BUILD)/%)
 
-.PHONY: all lib tools tests demo test check layers format format-check bench cli-test cli-update clean help
+.PHONY: all lib tools tests demo test check check-baseline layers format format-check bench bench-kernels cli-test cli-update clean help
 all: $(VL2) ## build the program, $(BUILD)/vl2
 lib: $(LIB) ## build the library, $(BUILD)/libvl2.a
 tools: $(TOOLS)
@@ -71,7 +71,12 @@ $(VL2): $(CLI_OBJ) $(LIB)
 $(BUILD)/tests/%: tests/%.c $(LIB) tests/support.h
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -Itests -MMD -MP -MF $@.d $< $(filter %.o,$^) $(LIB) -lcmocka $(LDLIBS_ALL) -o $@
-$(BUILD)/tests/kernels/test_kernels: $(BUILD)/tests/kernels/emulated_bf16.o
+$(BUILD)/tests/kernels/test_kernels: $(BUILD)/tests/kernels/emulated_bf16.o $(BUILD)/tests/kernels/bench_kernels.o
+
+bench-kernels: $(BUILD)/tests/kernels/test_kernels ## speed of the matrix products beside the limits of the machine
+	@$< --bench
+check-baseline: $(LIB) ## check that only the files of the instruction sets need a newer processor
+	@tools/check_baseline.sh $(BUILD)
 
 $(BUILD)/tools/%: tools/%.c $(LIB)
 	@mkdir -p $(@D)

@@ -7,8 +7,9 @@
 #include <sys/mman.h>
 
 #include "base/rng.h"
+#include "bench_kernels.h"
 #include "emulated_bf16.h"
-#include "kernels/kernels.h"
+#include "kernels/machine.h"
 
 #include "support.h" /* last: cmocka has a macro fail() */
 
@@ -666,8 +667,25 @@ static void a_level_is_found_by_its_name(void **state)
     assert_non_null(strstr(e.text, "avx512bf16"));
 }
 
-int main(void)
+static void the_machine_has_limits(void **state)
 {
+    (void)state;
+    Error e;
+    Pool *p = pool_open(2, &e);
+    assert_non_null(p);
+    MachineLimits limits;
+    assert_true(machine_measure(p, cpu_best(), &limits, &e));
+    assert_int_equal(limits.threads, 2);
+    assert_true(limits.read_one.median > 0 && limits.read_one.best >= limits.read_one.median);
+    assert_true(limits.read_all.best > 0);
+    assert_int_equal(limits.f32_one.best > 0, cpu_best() > CPU_SCALAR);
+    assert_int_equal(limits.bf16_all.best > 0, cpu_best() >= CPU_AVX512BF16);
+    pool_close(p);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "--bench") == 0) return bench_kernels(argc > 2 ? argv[2] : NULL);
     const struct CMUnitTest tests[] = {
         TEST(products_are_exact_sums),
         TEST(products_do_not_know_their_company),
@@ -683,6 +701,7 @@ int main(void)
         TEST(norms_are_near_the_truth),
         TEST(rope_turns_the_pairs),
         TEST(a_level_is_found_by_its_name),
+        TEST(the_machine_has_limits),
     };
     const char *seed = getenv("VL2_SEED");
     rng.seed = seed ? strtoull(seed, NULL, 10) : 1;

@@ -1,0 +1,121 @@
+/* machine.c - see machine.h. Reads are plain 8-byte loads in eight sums, which every compiler turns into vectors; with
+ * and without asking for the lines ahead, and the better of the two counts: processors differ in which it is. */
+#include "kernels/machine.h"
+
+#include <assert.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/clock.h"
+#include "kernels/avx_peak.h"
+
+enum { RUNS = 9, PIECE = 4 << 20, PIECES = 64, AHEAD_BYTES = 4096 };
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Of RUNS runs on `n` pieces of work, `all` over the threads of the pool; `amount` is what one run does. */
+static Rate rate_of(Pool *p, bool all, int n, PoolTask *task, void *context, double amount)
+{
+    double rate[RUNS];
+    for (int r = 0; r < RUNS; r++) {
+        const double start = clock_now();
+        if (all)
+            pool_run(p, n, task, context);
+        else
+            for (int i = 0; i < n; i++) task(context, i, 0);
+        rate[r] = amount / (clock_now() - start) * 1e-9;
+    }
+    qsort(rate, RUNS, sizeof rate[0], ascending);
+    return (Rate){ rate[RUNS / 2], rate[RUNS - 1] };
+}
+
+/* --- reading --- */
+
+typedef struct {
+    const unsigned char *bytes;
+    bool ask_ahead;
+    uint64_t found[PIECES]; /* so that no load is useless */
+} Reading;
+
+static void read_piece(void *context, int i, int thread)
+{
+    (void)thread;
+    Reading *r = context;
+    const unsigned char *from = r->bytes + (size_t)i * PIECE;
+    uint64_t sum[8] = { 0 };
+    for (size_t at = 0; at < PIECE; at += sizeof sum) {
+        uint64_t line[8];
+        if (r->ask_ahead) __builtin_prefetch(from + at + AHEAD_BYTES);
+        memcpy(line, from + at, sizeof line);
+        for (int q = 0; q < 8; q++) sum[q] |= line[q];
+    }
+    for (int q = 0; q < 8; q++) r->found[i] |= sum[q];
+}
+
+static Rate read_rate(Pool *p, bool all, Reading *r)
+{
+    r->ask_ahead = false;
+    const Rate plain = rate_of(p, all, PIECES, read_piece, r, (double)PIECES * PIECE);
+    r->ask_ahead = true;
+    const Rate ahead = rate_of(p, all, PIECES, read_piece, r, (double)PIECES * PIECE);
+    return plain.median > ahead.median ? plain : ahead;
+}
+
+static bool measure_reading(Pool *p, MachineLimits *out, Error *e)
+{
+    const size_t bytes = (size_t)PIECES * PIECE;
+    void *m = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (m == MAP_FAILED) return fail(e, ERR_MEMORY, "no %zu MiB to measure the memory with", bytes >> 20);
+    madvise(m, bytes, MADV_HUGEPAGE);
+    memset(m, 1, bytes); /* untouched pages are all the same one */
+    Reading r = { .bytes = m };
+    out->read_one = read_rate(p, false, &r);
+    out->read_all = read_rate(p, true, &r);
+    munmap(m, bytes);
+    return true;
+}
+
+/* --- adding up products --- */
+
+typedef struct {
+    void (*loop)(long rounds);
+    double operations; /* in a round */
+} Peak;
+
+enum { ROUNDS = 50000 };
+
+static void run_peak(void *context, int i, int thread)
+{
+    (void)i;
+    (void)thread;
+    const Peak *k = context;
+    k->loop(ROUNDS);
+}
+
+static void measure_peak(Pool *p, Peak peak, Rate *one, Rate *all)
+{
+    const int n = 8 * pool_threads(p);
+    *one = rate_of(p, false, 8, run_peak, &peak, 8 * ROUNDS * peak.operations);
+    *all = rate_of(p, true, n, run_peak, &peak, n * ROUNDS * peak.operations);
+}
+
+bool machine_measure(Pool *p, CpuLevel l, MachineLimits *out, Error *e)
+{
+    assert(l <= cpu_best());
+    *out = (MachineLimits){ .threads = pool_threads(p) };
+#if defined(__x86_64__)
+    if (l == CPU_AVX2)
+        measure_peak(p, (Peak){ avx_peak_f32_256, PEAK_F32_256_OPERATIONS }, &out->f32_one, &out->f32_all);
+    if (l >= CPU_AVX512)
+        measure_peak(p, (Peak){ avx_peak_f32_512, PEAK_F32_512_OPERATIONS }, &out->f32_one, &out->f32_all);
+    if (l >= CPU_AVX512BF16)
+        measure_peak(p, (Peak){ avx_peak_bf16_512, PEAK_BF16_512_OPERATIONS }, &out->bf16_one, &out->bf16_all);
+#endif
+    return measure_reading(p, out, e);
+}

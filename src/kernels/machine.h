@@ -1,0 +1,27 @@
+/* machine.h - the limits of this machine, measured: how fast memory is read, how fast products are added up. What speed
+ * is compared with. */
+#ifndef VL2_KERNELS_MACHINE_H
+#define VL2_KERNELS_MACHINE_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/pool.h"
+#include "kernels/kernels.h"
+
+/* Of several runs. All zero where the level has no measurement. */
+typedef struct {
+    double median, best;
+} Rate;
+
+typedef struct {
+    int threads;
+    Rate read_one, read_all; /* GB/s of a buffer far larger than the caches: one thread, all threads of the pool */
+    Rate f32_one, f32_all;   /* GFLOP/s of f32 products and sums that stay in registers; none for CPU_SCALAR */
+    Rate bf16_one, bf16_all; /* the same of bf16 pairs (CPU_AVX512BF16) */
+} MachineLimits;
+
+/* Takes about two seconds and 256 MiB. ERR_MEMORY if they are not there. l <= cpu_best(). */
+bool machine_measure(Pool *p, CpuLevel l, MachineLimits *out, Error *e);
+
+#endif

@@ -1,0 +1,169 @@
+/* bench_kernels.c - test_kernels --bench [LEVEL]: how near the matrix products come to the limits of the machine.
+ *
+ * Other programs and other guests of a host share cores, caches and clock. So time is the thread's own, the peak is
+ * measured again beside every figure, in turns of a few milliseconds, and medians are compared with medians, best turns
+ * with best turns. */
+#include "bench_kernels.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "kernels/avx_peak.h"
+#include "kernels/machine.h"
+
+enum { TURNS = 25 };
+
+typedef struct {
+    const char *what;
+    int m, n, k;
+} Shape;
+
+static const Shape COMPUTE_BOUND[] = {
+    { "vision qkv, proj, fc1", 729, 64, 1152 },
+    { "vision fc2", 729, 64, 4304 },
+    { "prefill", 421, 64, 1280 },
+    { "prefill, dense down", 421, 64, 6848 },
+    { "an expert of 48 rows", 48, 896, 1280 },
+    { "an expert of 8 rows", 8, 896, 1280 },
+    { "scores of a vision head", 729, 736, 72 },
+};
+static const Shape MEMORY_BOUND[] = {
+    { "decode, k 1280", 1, 3200, 1280 },
+    { "decode, k 896", 1, 4600, 896 },
+    { "decode, k 6848", 1, 600, 6848 },
+};
+#define COUNT(array) (int)(sizeof(array) / sizeof(array)[0])
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double thread_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static Rate rate_of_turns(double *rate)
+{
+    qsort(rate, TURNS, sizeof rate[0], ascending);
+    return (Rate){ rate[TURNS / 2], rate[TURNS - 1] };
+}
+
+/* "what  m n k  median (best) unit  share of the limit" */
+static void print_row(DType t, const Shape *s, double *rate, Rate limit, const char *unit)
+{
+    const Rate r = rate_of_turns(rate);
+    printf("%-4s  %-24s %4d %5d %5d  %6.1f (%6.1f) %s", dtype_name(t), s->what, s->m, s->n, s->k, r.median, r.best,
+           unit);
+    if (limit.best > 0)
+        printf("  %4.0f %% (%.0f %%) of %.1f", 100 * r.median / limit.median, 100 * r.best / limit.best, limit.median);
+    printf("\n");
+}
+
+typedef struct {
+    float *y;
+    unsigned char *xp, *w;
+} Operands;
+
+/* `copies` of the weights, one after the other. */
+static Operands operands(const Matmul *mm, DType t, const Shape *s, int copies)
+{
+    const size_t xp_bytes = (size_t)s->m * mm->prepared_bytes(s->k);
+    const size_t w_bytes = (size_t)copies * (size_t)s->n * (size_t)s->k * dtype_bytes(t);
+    Operands o = { xmalloc((size_t)s->m * (size_t)s->n * sizeof(float)), aligned_alloc(64, xp_bytes),
+                   xmalloc(w_bytes) };
+    float *x = xcalloc((size_t)s->k, sizeof *x);
+    for (int i = 0; i < s->m; i++) mm->prepare(o.xp + (size_t)i * mm->prepared_bytes(s->k), x, s->k);
+    memset(o.w, 0, w_bytes);
+    free(x);
+    return o;
+}
+
+static void free_operands(Operands *o)
+{
+    free(o->y);
+    free(o->xp);
+    free(o->w);
+}
+
+/* Zero for levels without such a loop. */
+static double peak_now(CpuLevel l)
+{
+    enum { ROUNDS = 60000 };
+    const double start = thread_seconds();
+    double operations = 0;
+#if defined(__x86_64__)
+    if (l == CPU_AVX2) avx_peak_f32_256(ROUNDS), operations = PEAK_F32_256_OPERATIONS;
+    if (l >= CPU_AVX512) avx_peak_f32_512(ROUNDS), operations = PEAK_F32_512_OPERATIONS;
+#endif
+    return ROUNDS * operations / (thread_seconds() - start) * 1e-9;
+}
+
+static void bench_compute(const Kernels *K, CpuLevel l, DType t, const Shape *s)
+{
+    const Matmul *mm = &K->matmul[COMPUTE_F32][t];
+    Operands o = operands(mm, t, s, 1);
+    const double work = 2.0 * s->m * s->n * s->k * 1e-9;
+    const int repeats = (int)(0.15 / work) + 1;
+    double rate[TURNS], peak[TURNS];
+    for (int r = 0; r < TURNS; r++) {
+        peak[r] = peak_now(l);
+        const double start = thread_seconds();
+        for (int q = 0; q < repeats; q++)
+            mm->run(o.y, (size_t)s->n, o.xp, s->m, o.w, (size_t)s->k * dtype_bytes(t), s->n, s->k);
+        rate[r] = repeats * work / (thread_seconds() - start);
+    }
+    print_row(t, s, rate, rate_of_turns(peak), "GFLOP/s");
+    free_operands(&o);
+}
+
+/* Every turn reads weights that no cache holds. */
+static void bench_stream(const Kernels *K, DType t, const Shape *s, Rate read)
+{
+    const Matmul *mm = &K->matmul[COMPUTE_F32][t];
+    const size_t bytes = (size_t)s->n * (size_t)s->k * dtype_bytes(t);
+    Operands o = operands(mm, t, s, TURNS);
+    double rate[TURNS];
+    for (int r = 0; r < TURNS; r++) {
+        const double start = thread_seconds();
+        mm->run(o.y, (size_t)s->n, o.xp, 1, o.w + (size_t)r * bytes, (size_t)s->k * dtype_bytes(t), s->n, s->k);
+        rate[r] = (double)bytes / (thread_seconds() - start) * 1e-9;
+    }
+    print_row(t, s, rate, read, "GB/s   ");
+    free_operands(&o);
+}
+
+int bench_kernels(const char *level)
+{
+    Error e;
+    CpuLevel l = cpu_best();
+    MachineLimits limits;
+    Pool *p = pool_open(0, &e);
+    if (!p || (level && !cpu_level_find(level, &l, &e)) || !machine_measure(p, l, &limits, &e)) {
+        fprintf(stderr, "%s\n", e.text);
+        pool_close(p);
+        return 1;
+    }
+    printf("%s; median (best)\n", cpu_level_name(l));
+    printf("f32 peak  1 thread %.1f (%.1f), %d threads %.1f (%.1f) GFLOP/s\n", limits.f32_one.median,
+           limits.f32_one.best, limits.threads, limits.f32_all.median, limits.f32_all.best);
+    if (limits.bf16_one.best > 0)
+        printf("bf16 peak 1 thread %.1f (%.1f), %d threads %.1f (%.1f) GFLOP/s\n", limits.bf16_one.median,
+               limits.bf16_one.best, limits.threads, limits.bf16_all.median, limits.bf16_all.best);
+    printf("reading   1 thread %.2f (%.2f), %d threads %.2f (%.2f) GB/s\n", limits.read_one.median,
+           limits.read_one.best, limits.threads, limits.read_all.median, limits.read_all.best);
+    for (int t = 0; t < DT_MATRIX_TYPES; t++) {
+        for (int s = 0; s < COUNT(COMPUTE_BOUND); s++) bench_compute(kernels_get(l), l, (DType)t, &COMPUTE_BOUND[s]);
+        for (int s = 0; s < COUNT(MEMORY_BOUND); s++)
+            bench_stream(kernels_get(l), (DType)t, &MEMORY_BOUND[s], limits.read_one);
+    }
+    pool_close(p);
+    return 0;
+}
