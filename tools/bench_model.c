@@ -98,6 +98,12 @@ static bool parse(Arguments *a, int argc, char **argv)
     return a->model != NULL;
 }
 
+static void die(const Error *e)
+{
+    fprintf(stderr, "bench_model: %s\n", e->text);
+    exit(1);
+}
+
 /* Answers once; seconds and counts are in the result. */
 static const Vl2Result *answer(Vl2Engine *e, const char *text, const Vl2Picture *picture, int tokens, Vl2Request **r)
 {
@@ -107,18 +113,17 @@ static const Vl2Result *answer(Vl2Engine *e, const char *text, const Vl2Picture 
     o.max_tokens = tokens;
     o.ignore_eos = true;
     *r = vl2_submit(e, &(Vl2Prompt){ .message = &m, .n_messages = 1 }, &o, &err);
-    if (!*r) {
-        fprintf(stderr, "bench_model: %s\n", err.text);
-        exit(1);
-    }
+    if (!*r) die(&err);
     for (Vl2Event event; vl2_next(*r, &event);) {}
     return vl2_result(*r);
 }
 
-static double bandwidth_now(Pool *pool)
+static MachineLimits measure(const Vl2Engine *e, CpuLevel level)
 {
-    double b = machine_read_bandwidth(pool);
-    return b;
+    MachineLimits m;
+    Error err;
+    if (!machine_measure(e->pool, level, &m, &err)) die(&err);
+    return m;
 }
 
 int main(int argc, char **argv)
@@ -131,27 +136,19 @@ int main(int argc, char **argv)
     }
     double begin = clock_now();
     Vl2Engine *e = vl2_open(&(Vl2Options){ .model = a.model, .threads = a.threads, .cpu = a.cpu }, &err);
-    if (!e) {
-        fprintf(stderr, "bench_model: %s\n", err.text);
-        return 1;
-    }
+    if (!e) die(&err);
     const double open_seconds = clock_now() - begin;
     Vl2Picture picture = { .name = a.picture };
     char *bytes = NULL;
-    if (a.picture && !file_read(a.picture, 64 << 20, &bytes, &picture.n, &err)) {
-        fprintf(stderr, "bench_model: %s\n", err.text);
-        return 1;
-    }
+    if (a.picture && !file_read(a.picture, 64 << 20, &bytes, &picture.n, &err)) die(&err);
     picture.bytes = bytes;
     MachineLimits limits;
     CpuLevel level = cpu_best();
-    if ((a.cpu && !cpu_level_find(a.cpu, &level, &err)) || !machine_measure(e->pool, level, &limits, &err)) {
-        fprintf(stderr, "bench_model: %s\n", err.text);
-        return 1;
-    }
-    const double peak = 1e9 * (e->run.compute == COMPUTE_BF16 ? limits.bf16_gflops : limits.f32_gflops);
+    if (a.cpu && !cpu_level_find(a.cpu, &level, &err)) die(&err);
+    limits = measure(e, level);
+    const double peak = 1e9 * (e->run.compute == COMPUTE_BF16 ? limits.bf16_all.median : limits.f32_all.median);
     printf("%s, %d threads, compute %s\n", e->run.k->name, pool_threads(e->pool), e->run.compute == COMPUTE_BF16 ? "bf16" : "f32");
-    print_row("read bandwidth", limits.read_gbs, "GB/s", 0, "");
+    print_row("read bandwidth", limits.read_all.median, "GB/s", 0, "");
     print_row("matrix peak", peak / 1e9, "GFLOP/s", 0, "");
     print_row("open", open_seconds, "s", 0, "");
 
@@ -178,9 +175,9 @@ int main(int argc, char **argv)
               2 * w.macs * (s->n_prompt - s->n_reused) / s->seconds_prefill / peak, "the matrix peak");
     vl2_release(r);
 
-    const double before = bandwidth_now(e->pool);
+    const double before = measure(e, level).read_all.median;
     s = answer(e, text.text, NULL, a.tokens + 1, &r);
-    const double bandwidth = (before + bandwidth_now(e->pool)) / 2, rate = a.tokens / s->seconds_decode;
+    const double bandwidth = (before + measure(e, level).read_all.median) / 2, rate = a.tokens / s->seconds_decode;
     const double per_token = w.bytes + (double)weight_bytes(head) + (double)(e->plan.cache_per_token * (uint64_t)s->n_prompt);
     print_row("decode", rate, "tokens/s", rate * per_token / 1e9 / bandwidth, "the read bandwidth");
     print_row("bytes a token", per_token / 1e9, "GB", 0, "");
