@@ -1,11 +1,12 @@
 /* avx2.c - the kernels for AVX2 with FMA and F16C: vectors of 8 f32. What is left at an end goes through masked moves of
  * floats, and of halves through a small copy. */
+#include "kernels/levels.h"
+
 #if defined(__x86_64__)
 #include <assert.h>
 #include <immintrin.h>
 #include <math.h>
 
-#include "kernels/levels.h"
 #include "kernels/simd.h"
 
 typedef __m256 V;

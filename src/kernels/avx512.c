@@ -1,9 +1,10 @@
 /* avx512.c - the kernels for AVX-512 F, BW, VL, DQ; and the table of the level above, which differs in one product. */
+#include "kernels/levels.h"
+
 #if defined(__x86_64__)
 #include <assert.h>
 #include <math.h>
 
-#include "kernels/levels.h"
 #include "kernels/vector512.h"
 
 #include "kernels/simd_math.inc"

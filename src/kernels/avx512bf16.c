@@ -2,8 +2,9 @@
  * this level is avx512.c's.
  *
  * The instruction takes subnormal numbers as zero and rounds after each of its two products, odd element first. */
-#if defined(__x86_64__)
 #include "kernels/levels.h"
+
+#if defined(__x86_64__)
 #include "kernels/vector512.h"
 
 /* The test of this file's tiles brings an emulation, for processors without the instruction. */

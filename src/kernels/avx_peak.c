@@ -1,7 +1,8 @@
 /* avx_peak.c - see avx_peak.h. In assembly, so that no compiler can move an accumulator out of its register: 12 of 16
  * ymm, 24 of 32 zmm, more than latency times units on any core. All values are zero, which changes no timing. */
-#if defined(__x86_64__)
 #include "kernels/avx_peak.h"
+
+#if defined(__x86_64__)
 
 #define ROUND_512(op)                                                                                                  \
     op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7) op(8) op(9) op(10) op(11) op(12) op(13) op(14) op(15) op(16)       \
@@ -43,6 +44,4 @@ void avx_peak_bf16_512(long rounds)
                      :
                      : "cc", LOW_REGISTERS);
 }
-#else
-typedef int no_avx_here; /* a translation unit is not empty */
 #endif

@@ -1,8 +1,9 @@
 /* emulated_bf16.c - src/kernels/avx512bf16.c over an emulation of vdpbf16ps in AVX-512 F, so that its tiles are tested on
  * processors without the instruction: two fused products a lane, the odd element's first. Unlike the instruction, it
  * keeps subnormal numbers. Compiled with the flags of avx512.c; only run where the processor has that level. */
-#if defined(__x86_64__)
 #include "emulated_bf16.h"
+
+#if defined(__x86_64__)
 #include "kernels/vector512.h"
 
 INLINE V odd_of(__m512i v)
