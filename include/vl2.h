@@ -89,6 +89,7 @@ typedef struct {
                           grounding tags */
     bool exif_rotate;  /* turn pictures upright by their EXIF orientation; the official code does not */
     size_t max_picture_pixels; /* 0: 100 million */
+    int max_picture_side;      /* 0: 16384 */
 } Vl2Prompt;
 
 /* Order and definitions are those of the transformers library: repetition penalty over prompt and answer; presence and

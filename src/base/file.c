@@ -100,7 +100,7 @@ bool file_create(FileOut *o, const char *path, Error *e)
     o->temporary = t.text;
     o->f = fopen(o->temporary, "wbe");
     if (o->f) return true;
-    fail(e, ERR_SYSTEM, "%s: cannot create: %s", o->temporary, strerror(errno));
+    fail(e, ERR_SYSTEM, "%s: cannot create: %s", path, strerror(errno));
     free(o->path);
     free(o->temporary);
     *o = (FileOut){ 0 };

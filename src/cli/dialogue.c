@@ -285,7 +285,8 @@ Vl2Request *dialogue_submit(const Dialogue *d, Vl2Engine *engine, const Question
                                .n_messages = d->n,
                                .raw_special = q->raw_special,
                                .exif_rotate = p->exif_rotate,
-                               .max_picture_pixels = max_pixels_of(p) };
+                               .max_picture_pixels = max_pixels_of(p),
+                               .max_picture_side = p->max_side };
     Vl2Request *r = vl2_submit(engine, &prompt, s, e);
     free(picture);
     free(message);

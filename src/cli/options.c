@@ -53,6 +53,8 @@ const Option PICTURE_OPTIONS[] = {
                 "Turn pictures upright by their EXIF orientation. Default: off, as the official code."),
     OPTION_INTEGER(T, max_megapixels, "max-megapixels", 0, "N", 1, 2000,
                    "Refuse pictures of more than N million pixels. Default: 100."),
+    OPTION_INTEGER(T, max_side, "max-side", 0, "N", 1, 65535,
+                   "Refuse pictures with a side of more than N pixels. Default: 16384."),
     OPTIONS_END
 };
 #undef T
@@ -173,5 +175,6 @@ ImageOptions image_options_of(const PictureArgs *a)
     ImageOptions o = IMAGE_DEFAULTS;
     o.exif_rotate = a->exif_rotate;
     o.max_pixels = max_pixels_of(a);
+    o.max_side = a->max_side;
     return o;
 }

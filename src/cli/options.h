@@ -23,7 +23,7 @@ extern const Option QUESTION_OPTIONS[];
 
 typedef struct {
     bool exif_rotate;
-    int max_megapixels;
+    int max_megapixels, max_side;
 } PictureArgs;
 extern const Option PICTURE_OPTIONS[];
 
@@ -49,7 +49,7 @@ extern const Option NOTE_OPTIONS[];
     }
 #define PICTURE_DEFAULTS                                                                                               \
     {                                                                                                                  \
-        .max_megapixels = 100                                                                                          \
+        .max_megapixels = 100, .max_side = 16384                                                                       \
     }
 #define SAMPLING_DEFAULTS                                                                                              \
     {                                                                                                                  \

@@ -49,6 +49,7 @@ static bool decode_pictures(Image *image, int n_images, const Vl2Prompt *p, Erro
     ImageOptions o = IMAGE_DEFAULTS;
     o.exif_rotate = p->exif_rotate;
     if (p->max_picture_pixels) o.max_pixels = p->max_picture_pixels;
+    if (p->max_picture_side) o.max_side = p->max_picture_side;
     int n = 0;
     for (int i = 0; i < p->n_messages; i++)
         for (int k = 0; k < p->message[i].n_pictures; k++) {
