@@ -14,4 +14,4 @@ for file in out.png out.jpg; do vl2 tiles $file | head -1; cmp -s $file data/gol
 talk '["data/golden/images/cat.png", "data/golden/images/cat.png"]'
 vl2 run -m micro-mha --conversation talk.json --max-tokens 1 --boxes two.png > answer
 ls two*
-vl2 run -m micro-mha --conversation talk.json --max-tokens 1 --boxes nowhere/out.svg 2>&1 > answer | sed 's/svg\.[0-9]*\.part/svg.N.part/'
+vl2 run -m micro-mha --conversation talk.json --max-tokens 1 --boxes nowhere/out.svg 2>&1 > answer

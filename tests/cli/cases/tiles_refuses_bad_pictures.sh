@@ -16,4 +16,4 @@ t .
 { printf 'P5 1001 1000 255\n'; head -c 1001000 /dev/zero; } > over.pgm
 vl2 tiles --max-megapixels 1 over.pgm
 echo "exit $?" >&2
-vl2 tiles -o nowhere/cut.png over.pgm 2>&1 | sed 's/[0-9]*\.part/N.part/' >&2
+vl2 tiles -o nowhere/cut.png over.pgm
