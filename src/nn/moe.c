@@ -1,8 +1,9 @@
 /* moe.c - the mixture of experts.
  *
  * Router: scores = softmax or sigmoid of the router's logits, all f32. The top_k experts are chosen by score (greedy), by
- * score within the best groups (group_limited_greedy), or by score + correction bias within the best groups (noaux_tc); the
- * weights are always the scores without the bias, normalised and scaled as the config says.
+ * score within the best groups (group_limited_greedy), or by score + correction bias within the best groups (noaux_tc).
+ * Outside the best groups the selection score is 0, and may still win. The weights are the scores without the bias, or for
+ * group_limited_greedy the selection scores themselves; normalised and scaled as the config says.
  *
  * Experts: rows are grouped by expert (a slot is one row at one expert), so that each expert's weights are read once in a
  * step. Tasks are (expert, block of its weight rows). At the end each row sums its slots in ascending order of experts. */
@@ -64,13 +65,18 @@ static void choose(const Router *m, const float *scores, float *select, int *exp
     if (m->method != ROUTE_GREEDY) limit_groups(m, select, select + n);
     for (int i = 0; i < m->top_k; i++) {
         const int e = best(select, n);
+        const float w = m->method == ROUTE_GROUP_LIMITED ? select[e] : scores[e];
         select[e] = -INFINITY;
         int at = i;
-        for (; at > 0 && expert[at - 1] > e; at--) expert[at] = expert[at - 1];
+        for (; at > 0 && expert[at - 1] > e; at--) {
+            expert[at] = expert[at - 1];
+            weight[at] = weight[at - 1];
+        }
         expert[at] = e;
+        weight[at] = w;
     }
     float sum = 0;
-    for (int i = 0; i < m->top_k; i++) sum += weight[i] = scores[expert[i]];
+    for (int i = 0; i < m->top_k; i++) sum += weight[i];
     for (int i = 0; i < m->top_k; i++) {
         if (m->norm_topk_prob && m->top_k > 1) weight[i] /= sum + 1e-20f;
         weight[i] *= m->scaling_factor;
