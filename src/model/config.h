@@ -22,7 +22,8 @@ typedef struct {
     double theta;
     double factor;                        /* linear, dynamic, yarn */
     double beta_fast, beta_slow;          /* yarn */
-    double mscale, mscale_all_dim;        /* yarn */
+    double mscale;                        /* yarn */
+    double mscale_all_dim;                /* yarn; of MLA's softmax: linear, dynamic, too */
     int original_max_position_embeddings; /* yarn */
     int max_position_embeddings;          /* dynamic */
 } RopeConfig;

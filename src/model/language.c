@@ -141,13 +141,14 @@ bool positions_setup(Positions *p, const LanguageConfig *c, Arena *arena, Error 
     case ROPE_PLAIN: break;
     case ROPE_LINEAR: p->rope.divisor = (float)rc->factor; break;
     case ROPE_DYNAMIC: p->rope.dynamic = true; break;
-    case ROPE_YARN: {
+    case ROPE_YARN:
         yarn_frequencies(rc, d, f);
         p->rope.mscale = (float)(yarn_mscale(rc->factor, rc->mscale) / yarn_mscale(rc->factor, rc->mscale_all_dim));
-        const double m = rc->mscale_all_dim != 0 ? yarn_mscale(rc->factor, rc->mscale_all_dim) : 1;
-        p->softmax_scale = (float)(m * m / sqrt(d_query));
         break;
     }
+    if (c->use_mla && rc->mscale_all_dim != 0) { /* of every kind of scaling, though only yarn turns with it */
+        const double m = yarn_mscale(rc->factor, rc->mscale_all_dim);
+        p->softmax_scale = (float)(m * m / sqrt(d_query));
     }
     return true;
 }
