@@ -59,16 +59,17 @@ typedef struct {
     const Size *candidate;
     int n, side;
     int grid; /* image tokens a side of a tile */
+    Colour around;
 } Cutter;
 
 static Cutter cutter_of(const Config *c)
 {
     if (!c)
         return (Cutter){ PUBLISHED, sizeof PUBLISHED / sizeof *PUBLISHED, PUBLISHED[0].w,
-                         (PUBLISHED[0].w / PUBLISHED_PATCH + PUBLISHED_RATIO - 1) / PUBLISHED_RATIO };
+                         (PUBLISHED[0].w / PUBLISHED_PATCH + PUBLISHED_RATIO - 1) / PUBLISHED_RATIO, COLOUR_GRAY };
     const ProcessorConfig *p = &c->processor;
     return (Cutter){ p->candidate, p->n_candidates, p->image_size,
-                     (p->image_size / p->patch_size + p->downsample_ratio - 1) / p->downsample_ratio };
+                     (p->image_size / p->patch_size + p->downsample_ratio - 1) / p->downsample_ratio, p->around };
 }
 
 static int count_tokens(const Cutter *c, const Tiles *t)
@@ -136,7 +137,7 @@ static bool report(const TilesArgs *a, const char *path, const Image *i, const C
 {
     Tiles t;
     const bool crop = !a->cut.no_crop && a->cut.pictures <= CROPPED_PICTURES;
-    if (!tiles_cut(&t, i, c->candidate, c->n, c->side, crop, e)) return fail_in(e, "%s", path);
+    if (!tiles_cut(&t, i, c->candidate, c->n, c->side, crop, c->around, e)) return fail_in(e, "%s", path);
     const bool ok = !a->cut.out || draw_cut(&t, a->cut.out, e);
     if (ok && a->cut.json)
         print_json(i, c, &t);

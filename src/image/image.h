@@ -22,6 +22,12 @@ typedef struct {
 } Size;
 
 typedef struct {
+    uint8_t r, g, b;
+} Colour;
+
+#define COLOUR_GRAY ((Colour){ 127, 127, 127 }) /* what the published processors pad with: half of 255, cut off */
+
+typedef struct {
     size_t max_bytes;  /* of the encoded file */
     int max_side;      /* pixels */
     size_t max_pixels; /* w * h */

@@ -10,10 +10,6 @@ typedef struct {
 } Rect;
 
 typedef struct {
-    uint8_t r, g, b;
-} Colour;
-
-typedef struct {
     Rect ground;                /* the coloured field behind the text; empty if there is no label */
     int text_x, text_y, text_w; /* the text's top left corner and width */
     size_t n;                   /* bytes of the label that are shown */

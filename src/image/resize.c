@@ -166,9 +166,14 @@ static Size fitting_size(const Image *in, int w, int h)
     return (Size){ s.w > 0 ? s.w : 1, s.h > 0 ? s.h : 1 };
 }
 
-bool image_pad(const Image *in, int w, int h, Image *out, Error *e)
+static void fill(Image *out, Colour c)
 {
-    enum { GRAY = 127 };
+    const size_t n = (size_t)out->w * (size_t)out->h;
+    for (size_t i = 0; i < n; i++) memcpy(out->rgb + 3 * i, (uint8_t[]){ c.r, c.g, c.b }, 3);
+}
+
+bool image_pad(const Image *in, int w, int h, Colour around, Image *out, Error *e)
+{
     Image fitted;
     const Size s = fitting_size(in, w, h);
     if (!image_resize(in, s.w, s.h, &fitted, e)) return false;
@@ -179,7 +184,7 @@ bool image_pad(const Image *in, int w, int h, Image *out, Error *e)
     const bool ok = image_new(out, w, h, e);
     if (ok) {
         const int left = (int)nearbyint((w - s.w) * 0.5), top = (int)nearbyint((h - s.h) * 0.5);
-        memset(out->rgb, GRAY, (size_t)w * (size_t)h * 3);
+        fill(out, around);
         for (int y = 0; y < s.h; y++)
             memcpy(image_row(out, top + y) + 3 * left, image_row(&fitted, y), (size_t)s.w * 3);
     }

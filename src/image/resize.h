@@ -7,8 +7,8 @@
 /* Image.resize((w, h), BICUBIC): antialiased, a = -0.5, 22-bit fixed point, horizontal pass first. */
 bool image_resize(const Image *in, int w, int h, Image *out, Error *e);
 
-/* ImageOps.pad(in, (w, h), color=(127, 127, 127)): resized to fit, centred. Where Pillow would fail because a side
+/* ImageOps.pad(in, (w, h), color=around): resized to fit, centred. Where Pillow would fail because a side
  * rounds to 0 (aspect ratio beyond about 768:1) the side becomes 1: a defined answer, documented in docs/model.md. */
-bool image_pad(const Image *in, int w, int h, Image *out, Error *e);
+bool image_pad(const Image *in, int w, int h, Colour around, Image *out, Error *e);
 
 #endif

@@ -36,26 +36,26 @@ static void copy_tile(const Tiles *t, int index, const Image *from, int x, int y
     for (int i = 0; i < t->side; i++) memcpy(to + (size_t)i * row, image_row(from, y + i) + 3 * x, row);
 }
 
-static bool cut_local(const Tiles *t, const Image *in, Size best, Error *e)
+static bool cut_local(const Tiles *t, const Image *in, Size best, Colour around, Error *e)
 {
     Image local;
-    if (!image_pad(in, best.w, best.h, &local, e)) return false;
+    if (!image_pad(in, best.w, best.h, around, &local, e)) return false;
     for (int y = 0; y < t->down; y++)
         for (int x = 0; x < t->across; x++) copy_tile(t, 1 + y * t->across + x, &local, x * t->side, y * t->side);
     image_free(&local);
     return true;
 }
 
-static bool cut_global(const Tiles *t, const Image *in, Error *e)
+static bool cut_global(const Tiles *t, const Image *in, Colour around, Error *e)
 {
     Image global;
-    if (!image_pad(in, t->side, t->side, &global, e)) return false;
+    if (!image_pad(in, t->side, t->side, around, &global, e)) return false;
     copy_tile(t, 0, &global, 0, 0);
     image_free(&global);
     return true;
 }
 
-bool tiles_cut(Tiles *out, const Image *in, const Size *candidates, int n, int side, bool crop, Error *e)
+bool tiles_cut(Tiles *out, const Image *in, const Size *candidates, int n, int side, bool crop, Colour around, Error *e)
 {
     const Size best = crop ? best_resolution(candidates, n, in->w, in->h) : (Size){ side, side };
     assert(side > 0 && best.w % side == 0 && best.h % side == 0);
@@ -64,7 +64,7 @@ bool tiles_cut(Tiles *out, const Image *in, const Size *candidates, int n, int s
     size_t bytes;
     if (!mul_fits((size_t)side * (size_t)side * 3, (size_t)out->n, &bytes) || !(out->rgb = malloc(bytes)))
         return fail(e, ERR_MEMORY, "no memory for %d tiles of %d x %d pixels", out->n, side, side);
-    if (cut_global(out, in, e) && cut_local(out, in, best, e)) return true;
+    if (cut_global(out, in, around, e) && cut_local(out, in, best, around, e)) return true;
     tiles_free(out);
     return false;
 }

@@ -15,8 +15,10 @@ typedef struct {
     uint8_t *rgb;     /* [n][side][side][3], owned: tiles_free */
 } Tiles;
 
-/* `crop` false: the local part is the one padded view of side x side (three pictures or more in a conversation). */
-bool tiles_cut(Tiles *out, const Image *in, const Size *candidates, int n, int side, bool crop, Error *e);
+/* `crop` false: the local part is the one padded view of side x side (three pictures or more in a conversation).
+ * `around`: the colour beside a picture that does not fill its view. */
+bool tiles_cut(Tiles *out, const Image *in, const Size *candidates, int n, int side, bool crop, Colour around,
+               Error *e);
 void tiles_free(Tiles *t);
 
 /* table[b] = (b/255 - mean) / std in fp32, each step rounded: what the vision tower gets for a byte. */

@@ -431,7 +431,7 @@ static bool take_candidates(ProcessorConfig *c, const json_t *list, const char *
 }
 
 /* Three numbers, one for each colour; `out` keeps its defaults where the key is missing. */
-static bool take_colours(float out[3], const json_t *o, const char *key, double lo, const char *where, Error *e)
+static bool take_colours(double out[3], const json_t *o, const char *key, double lo, const char *where, Error *e)
 {
     json_t *list;
     if (!json_take_node(o, key, JSON_ARRAY, &list, where, e)) return false;
@@ -441,9 +441,16 @@ static bool take_colours(float out[3], const json_t *o, const char *key, double 
         const double x = json_number_value(v);
         if (json_array_size(list) != 3 || !json_is_number(v) || x < lo || x > 1e3)
             return fail(e, ERR_FORMAT, "%s: \"%s\": expected three numbers, %g to 1000", where, key, lo);
-        out[i] = (float)x;
+        out[i] = x;
     }
     return true;
+}
+
+/* Cut off, not rounded: 0.5 is 127. */
+static uint8_t colour_byte(double unit)
+{
+    const int v = (int)(unit * 255);
+    return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
 }
 
 static bool take_texts(ProcessorConfig *c, const json_t *o, const char *where, Error *e)
@@ -484,7 +491,7 @@ static bool take_processor(ProcessorConfig *c, const json_t *o, const char *wher
                            const char *config_where, const Config *all, Error *e)
 {
     json_t *list = NULL;
-    *c = (ProcessorConfig){ .image_mean = { 0.5f, 0.5f, 0.5f }, .image_std = { 0.5f, 0.5f, 0.5f } };
+    *c = (ProcessorConfig){ .image_mean = { 0.5, 0.5, 0.5 }, .image_std = { 0.5, 0.5, 0.5 } };
     c->mask_prompt = c->normalize = true;
     c->patch_size = all->vision.patch_size;
     c->downsample_ratio = all->projector.downsample_ratio;
@@ -502,6 +509,7 @@ static bool take_processor(ProcessorConfig *c, const json_t *o, const char *wher
         !json_take_bool(o, "mask_prompt", &c->mask_prompt, where, e) ||
         !json_take_bool(o, "normalize", &c->normalize, where, e))
         return false;
+    c->around = (Colour){ colour_byte(c->image_mean[0]), colour_byte(c->image_mean[1]), colour_byte(c->image_mean[2]) };
     return take_texts(c, o, where, e) && check_processor(c, all, where, e);
 }
 

@@ -64,7 +64,8 @@ typedef struct {
     int n_candidates;
     int image_size; /* candidate[0].w: the side of a tile */
     int patch_size, downsample_ratio;
-    float image_mean[3], image_std[3];
+    double image_mean[3], image_std[3];
+    Colour around; /* image_mean as bytes: what stands beside a picture that does not fill its view */
     bool mask_prompt, normalize;
     char *pad_token;
     ChatTemplate sft_format;

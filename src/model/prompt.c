@@ -44,7 +44,8 @@ static bool put_image(Writer *w, const Config *c, const Image *picture, int n_pi
     const ProcessorConfig *pc = &c->processor;
     PromptImage *i = &w->p->image[w->p->n_images];
     *i = (PromptImage){ .w = picture->w, .h = picture->h, .first = w->p->n };
-    if (!tiles_cut(&i->tiles, picture, pc->candidate, pc->n_candidates, pc->image_size, n_pictures <= 2, e)) return false;
+    if (!tiles_cut(&i->tiles, picture, pc->candidate, pc->n_candidates, pc->image_size, n_pictures <= 2, pc->around, e))
+        return false;
     w->p->n_images++;
     i->n_tokens = image_token_count(c->projector.grid, i->tiles.across, i->tiles.down);
     for (int k = 0; k < i->n_tokens; k++) put(w, image_id, true, false);

@@ -122,7 +122,7 @@ static void check_view(const json_t *view, const Image *in, const char *file)
     Error e;
     Image pad, png;
     const Size size = size_of(view, "size");
-    if (!image_pad(in, size.w, size.h, &pad, &e)) fail_msg("%s", e.text);
+    if (!image_pad(in, size.w, size.h, COLOUR_GRAY, &pad, &e)) fail_msg("%s", e.text);
     assert_hash(pad.rgb, (size_t)size.w * (size_t)size.h * 3, text_of(view, "sha256"), "padded view", file);
     char path[300];
     snprintf(path, sizeof path, "preprocess/%s", text_of(view, "png"));
@@ -162,7 +162,7 @@ static void check_tiles(const json_t *picture, const Image *in)
     const json_t *global = json_object_get(picture, "global"), *local = json_object_get(picture, "local");
     check_view(global, in, file);
     check_view(local, in, file);
-    if (!tiles_cut(&t, in, list, candidates(list, side), side, true, &e)) fail_msg("%s", e.text);
+    if (!tiles_cut(&t, in, list, candidates(list, side), side, true, COLOUR_GRAY, &e)) fail_msg("%s", e.text);
     assert_int_equal(t.across * side, best.w);
     assert_int_equal(t.down * side, best.h);
     assert_int_equal(t.n, 1 + json_integer_value(json_object_get(local, "n_tiles")));
@@ -219,7 +219,7 @@ static void without_cropping_the_local_part_is_the_global_view(void **state)
     Size list[32];
     golden_or_skip("preprocess/rgba.png");
     load(&in, "rgba.png");
-    if (!tiles_cut(&t, &in, list, candidates(list, 112), 112, false, &e)) fail_msg("%s", e.text);
+    if (!tiles_cut(&t, &in, list, candidates(list, 112), 112, false, COLOUR_GRAY, &e)) fail_msg("%s", e.text);
     assert_int_equal(t.n, 2);
     assert_memory_equal(t.rgb, t.rgb + 112 * 112 * 3, 112 * 112 * 3);
     tiles_free(&t);

@@ -96,7 +96,8 @@ static void golden_configs_load(void **state)
         assert_true(c.projector.kind == PROJECTOR_DOWNSAMPLE_MLP_GELU && c.projector.grid == rows[i].projected);
         assert_true(c.processor.n_candidates == 23 && c.processor.image_size == rows[i].side);
         assert_true(c.processor.candidate[1].w == rows[i].side && c.processor.candidate[1].h == 2 * rows[i].side);
-        assert_true(!c.processor.mask_prompt && c.processor.normalize && c.processor.image_mean[2] == 0.5f);
+        assert_true(!c.processor.mask_prompt && c.processor.normalize && c.processor.image_mean[2] == 0.5);
+        assert_int_equal(c.processor.around.b, 127);
         assert_string_equal(c.processor.pad_token, "<｜▁pad▁｜>");
         assert_true(c.global_view_first);
         config_free(&c);

@@ -479,9 +479,9 @@ static void extreme_shapes_are_padded(void **state)
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
         Error e;
         Image in = filled(ROWS[i].w, ROWS[i].h, 200), out;
-        if (!image_pad(&in, 384, 384, &out, &e)) fail_msg("%s", e.text);
+        if (!image_pad(&in, 384, 384, (Colour){ 122, 116, 104 }, &out, &e)) fail_msg("%s", e.text);
         assert_pixel(&out, ROWS[i].x, ROWS[i].y, 200, 200, 200);
-        if (in.w != in.h) assert_pixel(&out, in.w < in.h ? 191 : 0, in.w < in.h ? 0 : 191, 127, 127, 127);
+        if (in.w != in.h) assert_pixel(&out, in.w < in.h ? 191 : 0, in.w < in.h ? 0 : 191, 122, 116, 104);
         image_free(&in);
         image_free(&out);
     }
@@ -498,7 +498,7 @@ static void extreme_shapes_are_cut_into_tiles(void **state)
         Error e;
         Tiles t;
         Image in = filled(SHAPES[i][0], SHAPES[i][1], 90);
-        if (!tiles_cut(&t, &in, LIST, 6, 384, true, &e)) fail_msg("%s", e.text);
+        if (!tiles_cut(&t, &in, LIST, 6, 384, true, COLOUR_GRAY, &e)) fail_msg("%s", e.text);
         assert_int_equal(t.n, 1 + t.across * t.down);
         int seen = 0;
         for (size_t k = 0; k < (size_t)t.n * 384 * 384 * 3; k++) seen += t.rgb[k] == 90;
