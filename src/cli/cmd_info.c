@@ -80,7 +80,7 @@ static uint64_t *part_of(Parameters *p, const char *name)
 static Parameters count_parameters(const TensorFiles *files, const LanguageConfig *c)
 {
     Parameters p = { 0 };
-    const bool tied = c->tie_word_embeddings || !tensor_files_find(files, "language.lm_head.weight");
+    const bool tied = !tensor_files_find(files, "language.lm_head.weight");
     for (int i = 0; i < tensor_files_count(files); i++) {
         const FileTensor *t = tensor_files_at(files, i);
         const uint64_t n = t->bytes / dtype_bytes(t->dtype);

@@ -360,7 +360,8 @@ static bool bind_language(Binder *b, LanguageWeights *w, const LanguageConfig *c
 {
     if (!BIND(b, "", language_table, ALWAYS, w)) return false;
     w->norm.eps = (float)c->rms_norm_eps;
-    if (c->tie_word_embeddings) w->head.w = w->embed;
+    /* A head of its own is used even where the config ties it: the official loader never ties the two again. */
+    if (c->tie_word_embeddings && !tensor_files_find(b->files, head_table[0].name)) w->head.w = w->embed;
     else if (!BIND(b, "", head_table, ALWAYS, w)) return false;
     w->layer = arena_array(b, c->n_layers, sizeof *w->layer);
     if (!w->layer) return false;
@@ -370,15 +371,14 @@ static bool bind_language(Binder *b, LanguageWeights *w, const LanguageConfig *c
 }
 
 /* Every tensor of the files is one that was bound, or a known unused one. */
-static bool account(const Binder *b, const Config *c, Weights *w)
+static bool account(const Binder *b, Weights *w)
 {
     for (int i = 0; i < tensor_files_count(b->files); i++) {
         const FileTensor *t = tensor_files_at(b->files, i);
         const uint64_t n = t->bytes / dtype_bytes(t->dtype);
-        const bool tied_head = c->language.tie_word_embeddings && strcmp(t->name, head_table[0].name) == 0;
         w->n_parameters += n;
         if (b->used[i]) continue;
-        if (!is_unused(t->name) && !tied_head)
+        if (!is_unused(t->name))
             return fail(b->e, ERR_FORMAT, "%s: tensor %s is not one that config.json asks for", t->file, t->name);
         w->n_unused += n;
     }
@@ -390,7 +390,7 @@ bool weights_bind(Weights *w, const TensorFiles *files, const Config *c, Arena *
     *w = (Weights){ 0 };
     Binder b = { files, arena, dims_of(c), xcalloc((size_t)tensor_files_count(files), sizeof(bool)), e };
     const bool ok = bind_language(&b, &w->language, &c->language) && bind_vision(&b, &w->vision, &c->vision) &&
-                    bind_projector(&b, &w->projector, &c->projector) && account(&b, c, w);
+                    bind_projector(&b, &w->projector, &c->projector) && account(&b, w);
     free(b.used);
     return ok;
 }
