@@ -192,6 +192,16 @@ static const FileTensor *find(Binder *b, const char *name, const Binding *row)
     return t;
 }
 
+static void widen(float *to, const unsigned char *from, DType dtype, size_t n)
+{
+    if (dtype == DT_F32) memcpy(to, from, n * sizeof *to);
+    for (size_t i = 0; dtype != DT_F32 && i < n; i++) {
+        uint16_t half;
+        memcpy(&half, from + 2 * i, 2);
+        to[i] = dtype == DT_BF16 ? bf16_to_f32(half) : f16_to_f32(half);
+    }
+}
+
 static bool bind_row(Binder *b, const char *name, const Binding *row, void *object)
 {
     const FileTensor *t = find(b, name, row);
@@ -205,14 +215,7 @@ static bool bind_row(Binder *b, const char *name, const Binding *row, void *obje
     }
     float *copy = arena_try(b->arena, n * sizeof *copy);
     if (!copy) return fail(b->e, ERR_MEMORY, "%s: no room for %zu values", name, n);
-    for (size_t i = 0; i < n; i++) {
-        uint16_t half;
-        if (t->dtype == DT_F32) memcpy(&copy[i], t->data + 4 * i, 4);
-        else {
-            memcpy(&half, t->data + 2 * i, 2);
-            copy[i] = t->dtype == DT_BF16 ? bf16_to_f32(half) : f16_to_f32(half);
-        }
-    }
+    widen(copy, t->data, t->dtype, n);
     *(const float **)(void *)((char *)object + row->offset) = copy;
     return true;
 }
@@ -315,6 +318,29 @@ static bool bind_projector(Binder *b, ProjectorWeights *w, const ProjectorConfig
     return true;
 }
 
+static bool make_f32(Binder *b, Weight *w)
+{
+    const size_t n = (size_t)w->rows * (size_t)w->cols;
+    if (w->dtype == DT_F32) return true;
+    float *copy = arena_try(b->arena, n * sizeof *copy);
+    if (!copy) return fail(b->e, ERR_MEMORY, "no room for an expert's %d x %d weights as f32", w->rows, w->cols);
+    widen(copy, w->data, w->dtype, n);
+    *w = (Weight){ copy, DT_F32, w->rows, w->cols };
+    return true;
+}
+
+/* An expert's input is prepared once, for one number type. Experts of several types in one layer, which no published file
+ * has, become f32 copies. */
+static bool unify_experts(Binder *b, Expert *x, int n)
+{
+    bool same = true, ok = true;
+    for (int i = 0; i < n; i++)
+        same &= x[i].gate.dtype == x[0].gate.dtype && x[i].up.dtype == x[0].gate.dtype && x[i].down.dtype == x[0].gate.dtype;
+    for (int i = 0; i < n && ok && !same; i++)
+        ok = make_f32(b, &x[i].gate) && make_f32(b, &x[i].up) && make_f32(b, &x[i].down);
+    return ok;
+}
+
 static bool bind_moe(Binder *b, const char *prefix, Moe *m, const LanguageConfig *c)
 {
     m->router = (Router){ .n_experts = c->n_routed_experts,
@@ -333,13 +359,9 @@ static bool bind_moe(Binder *b, const char *prefix, Moe *m, const LanguageConfig
     for (int i = 0; i < c->n_routed_experts; i++) {
         char name[96];
         snprintf(name, sizeof name, "%smlp.experts.%d.", prefix, i);
-        Expert *x = &m->expert[i];
-        if (!BIND(b, name, expert_table, ALWAYS, x)) return false;
-        if (x->gate.dtype != m->expert[0].gate.dtype || x->up.dtype != m->expert[0].gate.dtype ||
-            x->down.dtype != m->expert[0].gate.dtype)
-            return fail(b->e, ERR_UNSUPPORTED, "%s: its matrices are of another number type than those of expert 0", name);
+        if (!BIND(b, name, expert_table, ALWAYS, &m->expert[i])) return false;
     }
-    return true;
+    return unify_experts(b, m->expert, c->n_routed_experts);
 }
 
 static bool bind_layer(Binder *b, int i, Layer *l, const LanguageConfig *c)
