@@ -72,6 +72,7 @@ $(BUILD)/tests/%: tests/%.c $(LIB) tests/support.h
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -Itests -MMD -MP -MF $@.d $< $(filter %.o,$^) $(LIB) -lcmocka $(LDLIBS_ALL) -o $@
 $(BUILD)/tests/kernels/test_kernels: $(BUILD)/tests/kernels/emulated_bf16.o $(BUILD)/tests/kernels/bench_kernels.o
+$(BUILD)/tests/golden/test_variants: | $(BUILD)/tools/make_model # runs it
 
 bench-kernels: $(BUILD)/tests/kernels/test_kernels ## speed of the matrix products beside the limits of the machine
 	@$< --bench
