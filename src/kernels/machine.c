@@ -98,8 +98,23 @@ static void run_peak(void *context, int i, int thread)
     k->loop(ROUNDS);
 }
 
+/* By level; none where there is no loop. */
+static const Peak F32_PEAK[CPU_LEVELS] = {
+#if defined(__x86_64__)
+    [CPU_AVX2] = { avx_peak_f32_256, PEAK_F32_256_OPERATIONS },
+    [CPU_AVX512] = { avx_peak_f32_512, PEAK_F32_512_OPERATIONS },
+    [CPU_AVX512BF16] = { avx_peak_f32_512, PEAK_F32_512_OPERATIONS },
+#endif
+};
+static const Peak BF16_PEAK[CPU_LEVELS] = {
+#if defined(__x86_64__)
+    [CPU_AVX512BF16] = { avx_peak_bf16_512, PEAK_BF16_512_OPERATIONS },
+#endif
+};
+
 static void measure_peak(Pool *p, Peak peak, Rate *one, Rate *all)
 {
+    if (!peak.loop) return;
     const int n = 8 * pool_threads(p);
     *one = rate_of(p, false, 8, run_peak, &peak, 8 * ROUNDS * peak.operations);
     *all = rate_of(p, true, n, run_peak, &peak, n * ROUNDS * peak.operations);
@@ -109,13 +124,7 @@ bool machine_measure(Pool *p, CpuLevel l, MachineLimits *out, Error *e)
 {
     assert(l <= cpu_best());
     *out = (MachineLimits){ .threads = pool_threads(p) };
-#if defined(__x86_64__)
-    if (l == CPU_AVX2)
-        measure_peak(p, (Peak){ avx_peak_f32_256, PEAK_F32_256_OPERATIONS }, &out->f32_one, &out->f32_all);
-    if (l >= CPU_AVX512)
-        measure_peak(p, (Peak){ avx_peak_f32_512, PEAK_F32_512_OPERATIONS }, &out->f32_one, &out->f32_all);
-    if (l >= CPU_AVX512BF16)
-        measure_peak(p, (Peak){ avx_peak_bf16_512, PEAK_BF16_512_OPERATIONS }, &out->bf16_one, &out->bf16_all);
-#endif
+    measure_peak(p, F32_PEAK[l], &out->f32_one, &out->f32_all);
+    measure_peak(p, BF16_PEAK[l], &out->bf16_one, &out->bf16_all);
     return measure_reading(p, out, e);
 }
