@@ -9,39 +9,50 @@ CC = gcc
 endif
 BUILD  ?= build/$(MODE)
 ROOMS  ?= base kernels nn format image text model engine
+PREFIX ?= /usr/local
+VERSION := $(shell sed -n 's/.*return "\([0-9.]*\)";.*/\1/p' src/engine/engine.c)
 
 PACKAGES = libjpeg libpng libwebp libwebpdemux jansson oniguruma
 WARN   = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes \
          -Wwrite-strings -Wpointer-arith -Wvla $(if $(NO_WERROR),,-Werror)
 # -fno-math-errno and -fno-trapping-math let loops vectorise and change no result; no -ffast-math anywhere.
 # -ffp-contract=off: a product and a sum are fused only where the code says so, so that every compiler gives one result.
+# -fvisibility=hidden: the shared library shows what include/vl2.h declares, and inner calls stay direct.
 OPT_release = -O3 -g -fno-math-errno -fno-trapping-math
 OPT_debug   = -O0 -g3
 OPT_asan    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 OPT_tsan    = -O1 -g -fsanitize=thread
-CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -Isrc -Iinclude -I$(BUILD)/gen -ffp-contract=off $(WARN) $(OPT_$(MODE)) -pthread \
-             $(shell pkg-config --cflags $(PACKAGES)) $(CFLAGS)
-LDLIBS_ALL = $(LIBS_ONLY) $(shell pkg-config --libs $(PACKAGES)) -lgif -lm -pthread $(LDFLAGS)
+# What pkg-config says is asked when it is first needed (make deps may have to bring it) and kept.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PKG_CFLAGS)
+PKG_LIBS   = $(eval PKG_LIBS := $(shell pkg-config --libs $(PACKAGES)))$(PKG_LIBS)
+CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -Isrc -Iinclude -I$(BUILD)/gen -fPIC -fvisibility=hidden -ffp-contract=off $(WARN) \
+             $(OPT_$(MODE)) -pthread $(PKG_CFLAGS) $(CFLAGS)
+LDLIBS_ALL = $(PKG_LIBS) -lgif -lm -pthread $(LDFLAGS)
 
 LIB_SRC := $(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c))
 CLI_SRC := $(wildcard src/cli/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
-LIB     := $(BUILD)/libvl2.a
+INSIDE  := $(BUILD)/inside.a
 VL2     := $(BUILD)/vl2
+LIB     := $(BUILD)/libvl2.a $(BUILD)/libvl2.so
+DEFAULT_MODEL := $(BUILD)/models/default
 # Test programs: one for each tests/<kind>/test_*.c; each ends by printing TAP (cmocka).
 TEST_SRC := $(wildcard tests/unit/test_*.c tests/golden/test_*.c tests/kernels/test_*.c tests/fuzz/test_*.c)
 TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)
-TOOL_SRC := $(wildcard tools/*.c)
+TOOL_SRC := $(filter-out tools/embed_font.c,$(wildcard tools/*.c))
 TOOLS    := $(TOOL_SRC:%.c=$(BUILD)/%)
 
-.PHONY: all lib tools tests demo test check check-baseline layers format format-check bench bench-kernels cli-test cli-update clean help
-all: $(VL2) ## build the program, $(BUILD)/vl2
-lib: $(LIB) ## build the library, $(BUILD)/libvl2.a
-tools: $(TOOLS)
+.PHONY: all lib tools tests demo test check check-baseline bench bench-kernels cli-test install uninstall deps deps-test deps-check layers format format-check \
+        cli-update clean help
+all: $(VL2) $(DEFAULT_MODEL)/config.json ## build the program, $(BUILD)/vl2, and its test model
+lib: $(LIB) ## build the library, $(BUILD)/libvl2.a and .so
+tools: $(TOOLS) ## build make_model and bench_model into $(BUILD)/tools
 tests: $(TESTS)
 
-$(BUILD)/%.o: %.c
+# ---- building -------------------------------------------------------------------------------------------------------
+
+$(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(ISA_$(basename $(notdir $<))) -MMD -MP -c $< -o $@
 
@@ -52,6 +63,8 @@ $(BUILD)/gen/font_table.h: tools/embed_font.c $(FONT_DIR)/unifont.hex
 	$(CC) -std=c11 -O1 $(WARN) $< -o $(@D)/embed_font
 	$(@D)/embed_font $(FONT_DIR) > $@.part && mv $@.part $@
 $(BUILD)/src/image/font.o: $(BUILD)/gen/font_table.h
+$(FONT_DIR)/unifont.hex:
+	@echo "$@ is not there: run 'make deps', which installs what docs/dependencies.md lists" >&2; exit 1
 
 # One translation unit for each instruction set, with its own flags; all else is compiled for the baseline.
 ifeq ($(shell uname -m),x86_64)
@@ -61,39 +74,110 @@ ISA_avx512bf16 = $(ISA_avx512) -mavx512bf16
 ISA_emulated_bf16 = $(ISA_avx512)
 endif
 
-$(LIB): $(LIB_OBJ)
+# All rooms with their inner names, for our own program, tests and tools.
+$(INSIDE): $(LIB_OBJ)
 	@rm -f $@
 	ar rcs $@ $(LIB_OBJ)
 
-$(VL2): $(CLI_OBJ) $(LIB)
-	$(CC) $(CFLAGS_ALL) $(CLI_OBJ) $(LIB) -ledit $(LDLIBS_ALL) -o $@
+# For others: one object in which only the names of include/vl2.h are left.
+$(BUILD)/libvl2.a: $(LIB_OBJ)
+	@rm -f $@
+	ld -r $(LIB_OBJ) -o $(BUILD)/vl2.o
+	objcopy --localize-hidden $(BUILD)/vl2.o
+	ar rcs $@ $(BUILD)/vl2.o
+SONAME = libvl2.so.$(firstword $(subst ., ,$(VERSION)))
+$(BUILD)/libvl2.so: $(LIB_OBJ)
+	$(CC) $(CFLAGS_ALL) -shared -Wl,-soname,$(SONAME) $(LIB_OBJ) $(LDLIBS_ALL) -o $@
 
-$(BUILD)/tests/%: tests/%.c $(LIB) tests/support.h
+$(VL2): $(CLI_OBJ) $(INSIDE)
+	$(CC) $(CFLAGS_ALL) $(CLI_OBJ) $(INSIDE) -ledit $(LDLIBS_ALL) -o $@
+
+$(BUILD)/tests/%: tests/%.c $(INSIDE) tests/support.h
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -Itests -MMD -MP -MF $@.d $< $(filter %.o,$^) $(LIB) -lcmocka $(LDLIBS_ALL) -o $@
+	$(CC) $(CFLAGS_ALL) -Itests -MMD -MP -MF $@.d $< $(filter %.o,$^) $(INSIDE) -lcmocka $(LDLIBS_ALL) -o $@
 $(BUILD)/tests/kernels/test_kernels: $(BUILD)/tests/kernels/emulated_bf16.o $(BUILD)/tests/kernels/bench_kernels.o
 $(BUILD)/tests/golden/test_variants: | $(BUILD)/tools/make_model # runs it
 
 bench-kernels: $(BUILD)/tests/kernels/test_kernels ## speed of the matrix products beside the limits of the machine
 	@$< --bench
-check-baseline: $(LIB) ## check that only the files of the instruction sets need a newer processor
+check-baseline: $(INSIDE) ## check that only the files of the instruction sets need a newer processor
 	@tools/check_baseline.sh $(BUILD)
 
-$(BUILD)/tools/%: tools/%.c $(LIB)
+$(BUILD)/tools/%: tools/%.c $(INSIDE)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $< $(LIB) $(LDLIBS_ALL) -o $@
+	$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $< $(INSIDE) $(LDLIBS_ALL) -o $@
+
+# The model that answers without -m. Until one is trained: random weights, always the same.
+TOKENIZER_FROM = tests/data/golden/micro-mha
+$(DEFAULT_MODEL)/config.json: $(BUILD)/tools/make_model $(TOKENIZER_FROM)/tokenizer.json
+	@rm -rf $(@D) && mkdir -p $(dir $(@D))
+	$< --shape micro-mha --tokenizer-from $(TOKENIZER_FROM) -o $(@D)
+
+# ---- packages -------------------------------------------------------------------------------------------------------
+
+deps: ## install what building needs (docs/dependencies.md)
+	@tools/install.sh build run
+deps-test: ## ... and what `make test` needs
+	@tools/install.sh build run test
+	@tools/fetch_test_data.sh || echo "tests that need it will be skipped"
+deps-check: deps-test ## ... and what `make check` needs
+	@tools/install.sh check
+
+# ---- doing ----------------------------------------------------------------------------------------------------------
+
+# Recursive makes so that packages are there before anything is built; one job for each processor unless -j says otherwise.
+SUBMAKE = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+demo: deps ## from nothing to an answer about a picture, its tiles and its boxes
+	+@$(SUBMAKE) -s MODE=release all
+	@tools/demo.sh build/release/vl2 build/demo
+
+# What `make test` runs: every program plain and under ASan and UBSan, the command line, the project as a whole.
+TESTED  = $(TEST_SRC:%.c=build/release/%) $(TEST_SRC:%.c=build/asan/%) \
+          "tests/cli/run.sh build/release/vl2" "tests/cli/run.sh build/asan/vl2" tests/project/run.sh
+test: deps-test ## run all tests; the last line is "N passed, N failed, N skipped"
+	+@$(SUBMAKE) -s MODE=release all lib tests tools
+	+@$(SUBMAKE) -s MODE=asan all tests
+	@tests/run.sh $(TESTED)
+
+# `make check` adds: each instruction set, threads under TSan, the other compiler, longer fuzzing.
+LEVELS  = scalar avx2 avx512 avx512bf16
+CHECKED = $(foreach l,$(LEVELS),"env VL2_TEST_CPU=$l build/release/tests/golden/test_model" \
+                                "env VL2_TEST_CPU=$l build/release/tests/golden/test_same_bits") \
+          build/tsan/tests/unit/test_pool build/tsan/tests/golden/test_same_bits \
+          $(TEST_SRC:%.c=build/clang/%) \
+          $(foreach t,$(filter tests/fuzz/%,$(TEST_SRC:%.c=%)),"env VL2_FUZZ_ROUNDS=20 build/asan/$t")
+check: deps-check ## run all tests and more: every --cpu level, TSan, clang, longer fuzzing
+	+@$(SUBMAKE) -s MODE=release all lib tests tools
+	+@$(SUBMAKE) -s MODE=asan all tests
+	+@$(SUBMAKE) -s MODE=tsan build/tsan/tests/unit/test_pool build/tsan/tests/golden/test_same_bits
+	+@$(SUBMAKE) -s CC=clang BUILD=build/clang all lib tests tools
+	@VL2_TEST_TIMEOUT=1800 tests/run.sh $(TESTED) $(CHECKED)
+
+bench: $(BUILD)/tools/bench_model $(DEFAULT_MODEL)/config.json ## measure MODEL=DIR against this machine's limits
+ifdef MODEL
+	$< $(MODEL) --picture tests/data/golden/images/astronaut.png
+else
+	@echo "bench: no MODEL=DIR, so this is the micro test model: it shows that the bench runs, no more. A model of the full"
+	@echo "shape with random weights (6.7 GB): $(BUILD)/tools/make_model --shape tiny -o build/tiny; make bench MODEL=build/tiny"
+	$< $(DEFAULT_MODEL) --picture tests/data/golden/images/astronaut.png
+endif
+
+install: all lib ## to $(DESTDIR)$(PREFIX), by default /usr/local
+	@tools/install_files.sh $(BUILD) "$(DESTDIR)" "$(PREFIX)" $(VERSION) "$(PACKAGES)"
+uninstall: ## remove what install put there
+	@tools/install_files.sh --remove "$(DESTDIR)" "$(PREFIX)"
+
+# ---- the code itself ------------------------------------------------------------------------------------------------
 
 layers: ## check that includes point one way (tools/layers.txt)
 	@tools/check_layers.sh
 
-FORMATTED = $(wildcard src/*/*.[ch] src/*/*.inc include/*.h tests/*/*.c tests/*.h tools/*.c)
+FORMATTED = $(wildcard src/*/*.[ch] src/*/*.inc include/*.h tests/*/*.[ch] tests/*.h tools/*.c docs/*.c)
 format: ## lay out the code with .clang-format
 	clang-format -i $(FORMATTED)
-format-check:
-	@clang-format --dry-run -Werror $(FORMATTED)
-
-cli-test: $(VL2) ## compare what the program prints with tests/cli/cases
-	tests/cli/run.sh $(VL2)
+format-check: ## name the files that `make format` would change
+	@bad=$$(for f in $(FORMATTED); do clang-format $$f | cmp -s - $$f || echo $$f; done); echo "$$bad"; [ -z "$$bad" ]
 cli-update: $(VL2) ## write the expectations in tests/cli/cases anew
 	tests/cli/run.sh --update $(VL2)
 

@@ -22,6 +22,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default) /* the library hides all but these names */
+#endif
 
 typedef enum {
     VL2_OK,
@@ -166,6 +169,9 @@ typedef struct {
 /* What there is so far; complete after VL2_DONE. Lives as long as the request; the next call renews it. */
 const Vl2Result *vl2_result(Vl2Request *r);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

@@ -32,6 +32,19 @@ static inline json_t *load_case(const char *model)
     return c;
 }
 
+/* The instruction set that `make check` asks for, NULL if none; skips where the processor has less. */
+static inline const char *tested_cpu(void)
+{
+    const char *name = getenv("VL2_TEST_CPU");
+    CpuLevel level;
+    Error e;
+    if (name && !cpu_level_find(name, &level, &e)) {
+        printf("# skip: %s\n", e.text);
+        skip();
+    }
+    return name;
+}
+
 /* The engine for a model; `o` may be NULL. Exact mode. */
 static inline Vl2Engine *open_engine(const char *model, const Vl2Options *o)
 {
@@ -39,6 +52,7 @@ static inline Vl2Engine *open_engine(const char *model, const Vl2Options *o)
     Error e;
     options.model = model_file(model, "");
     if (!options.compute) options.compute = "f32";
+    if (!options.cpu) options.cpu = tested_cpu();
     Vl2Engine *engine = vl2_open(&options, &e);
     if (!engine) fail_msg("%s", e.text);
     return engine;

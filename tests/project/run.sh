@@ -1,0 +1,90 @@
+#!/bin/sh
+# What the project promises as a whole: layers, layout, scripts, what `make install` gives. Needs a release build, see
+# `make test`. Output is TAP.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+build=build/release
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+n=0
+
+# promise NAME COMMAND...: one line of TAP, what the command says above it if it fails.
+promise() {
+    n=$((n + 1))
+    name=$1
+    shift
+    if "$@" >"$tmp/said" 2>&1; then echo "ok $n - $name"
+    else
+        sed 's/^/# /' "$tmp/said"
+        echo "not ok $n - $name"
+    fi
+}
+
+# needs COMMAND NAME...: whether it is there; if not, the promises of these names are skipped.
+needs() {
+    command -v "$1" >/dev/null && return
+    tool=$1
+    shift
+    for name in "$@"; do
+        n=$((n + 1))
+        echo "ok $n - $name # SKIP $tool is not installed"
+    done
+    return 1
+}
+
+# Every name that a library shows is in the public header.
+shows_only_the_header() {
+    symbols=$(nm "$@" --defined-only --format=posix | awk 'NF > 1 { print $1 }')
+    [ -n "$symbols" ] || { echo "no names at all"; return 1; }
+    for symbol in $symbols; do
+        grep -qw "$symbol" include/vl2.h || { echo "$symbol is not in include/vl2.h"; return 1; }
+    done
+}
+
+# docs/ask.c knows nothing but what was installed, and answers as the program does; "$@": how it is linked.
+example_answers() {
+    model=$tmp/usr/share/vl2/models/default
+    picture=tests/data/golden/images/cat.png
+    gcc -std=c11 -Wall -Wextra -Werror -I"$tmp/usr/include" docs/ask.c -o "$tmp/ask" "$@" &&
+        LD_LIBRARY_PATH="$tmp/usr/lib" "$tmp/ask" "$model" "$picture" 'A cat?' >"$tmp/example" &&
+        "$tmp/usr/bin/vl2" run -i "$picture" --max-tokens 100 'A cat?' >"$tmp/program" &&
+        [ -s "$tmp/example" ] && cmp "$tmp/example" "$tmp/program"
+}
+flags() { PKG_CONFIG_PATH=$tmp/usr/lib/pkgconfig pkg-config "$@" vl2; }
+# shellcheck disable=SC2046 # words for the compiler
+links_shared() { example_answers $(flags --libs); }
+# shellcheck disable=SC2046
+links_static() { example_answers $(flags --libs --static | sed 's/-lvl2/-l:libvl2.a/'); }
+
+serves_cpp() {
+    printf '#include <vl2.h>\nint main() { return vl2_version() == nullptr; }\n' >"$tmp/a.cpp"
+    clang++ -std=c++17 -Wall -Werror -c "$tmp/a.cpp" -I"$tmp/usr/include" -o "$tmp/a.o"
+}
+
+manual_has_every_command() {
+    for command in run chat info tokenize tiles trace; do
+        grep -qi "^.SH VL2 $command" "$tmp/usr/share/man/man1/vl2.1" || { echo "no section on $command"; return 1; }
+    done
+}
+
+nothing_is_left() {
+    make -s uninstall PREFIX="$tmp/usr" && left=$(find "$tmp/usr" ! -type d) && echo "$left" && [ -z "$left" ]
+}
+
+demo_writes_its_pictures() {
+    tools/demo.sh "$build/vl2" "$tmp/demo" && [ -s "$tmp/demo/tiles.png" ] && [ -s "$tmp/demo/boxes.png" ]
+}
+
+echo "1..12"
+promise includes_point_one_way make -s layers
+needs clang-format code_has_the_layout_of_the_tool && promise code_has_the_layout_of_the_tool make -s format-check
+needs shellcheck shell_scripts_are_clean && promise shell_scripts_are_clean shellcheck .ci/run tools/*.sh tests/*.sh tests/*/run.sh
+promise demo_writes_its_pictures demo_writes_its_pictures
+promise install_puts_files_in_place make -s install PREFIX="$tmp/usr"
+promise shared_library_shows_only_the_header shows_only_the_header -D "$tmp/usr/lib/libvl2.so"
+promise static_library_shows_only_the_header shows_only_the_header -g "$tmp/usr/lib/libvl2.a"
+promise example_answers_with_the_shared_library links_shared
+promise example_answers_with_the_static_library links_static
+needs clang++ header_serves_cpp && promise header_serves_cpp serves_cpp
+promise manual_has_every_command manual_has_every_command
+promise uninstall_leaves_nothing nothing_is_left
