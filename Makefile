@@ -136,7 +136,7 @@ demo: deps ## from nothing to an answer about a picture, its tiles and its boxes
 TESTED  = $(TEST_SRC:%.c=build/release/%) $(TEST_SRC:%.c=build/asan/%) \
           "tests/cli/run.sh build/release/vl2" "tests/cli/run.sh build/asan/vl2" tests/project/run.sh
 test: deps-test ## run all tests; the last line is "N passed, N failed, N skipped"
-	+@$(SUBMAKE) -s MODE=release all lib tests tools
+	+@$(SUBMAKE) -s MODE=release all lib tests
 	+@$(SUBMAKE) -s MODE=asan all tests
 	@tests/run.sh $(TESTED)
 
@@ -148,10 +148,10 @@ CHECKED = $(foreach l,$(LEVELS),"env VL2_TEST_CPU=$l build/release/tests/golden/
           $(TEST_SRC:%.c=build/clang/%) \
           $(foreach t,$(filter tests/fuzz/%,$(TEST_SRC:%.c=%)),"env VL2_FUZZ_ROUNDS=20 build/asan/$t")
 check: deps-check ## run all tests and more: every --cpu level, TSan, clang, longer fuzzing
-	+@$(SUBMAKE) -s MODE=release all lib tests tools
+	+@$(SUBMAKE) -s MODE=release all lib tests
 	+@$(SUBMAKE) -s MODE=asan all tests
 	+@$(SUBMAKE) -s MODE=tsan build/tsan/tests/unit/test_pool build/tsan/tests/golden/test_same_bits
-	+@$(SUBMAKE) -s CC=clang BUILD=build/clang all lib tests tools
+	+@$(SUBMAKE) -s CC=clang BUILD=build/clang all lib tests
 	@VL2_TEST_TIMEOUT=1800 tests/run.sh $(TESTED) $(CHECKED)
 
 bench: $(BUILD)/tools/bench_model $(DEFAULT_MODEL)/config.json ## measure MODEL=DIR against this machine's limits
