@@ -100,6 +100,7 @@ static void run_peak(void *context, int i, int thread)
 
 /* By level; none where there is no loop. */
 static const Peak F32_PEAK[CPU_LEVELS] = {
+    [CPU_SCALAR] = { NULL, 0 },
 #if defined(__x86_64__)
     [CPU_AVX2] = { avx_peak_f32_256, PEAK_F32_256_OPERATIONS },
     [CPU_AVX512] = { avx_peak_f32_512, PEAK_F32_512_OPERATIONS },
@@ -107,6 +108,7 @@ static const Peak F32_PEAK[CPU_LEVELS] = {
 #endif
 };
 static const Peak BF16_PEAK[CPU_LEVELS] = {
+    [CPU_SCALAR] = { NULL, 0 },
 #if defined(__x86_64__)
     [CPU_AVX512BF16] = { avx_peak_bf16_512, PEAK_BF16_512_OPERATIONS },
 #endif
