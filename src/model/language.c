@@ -125,6 +125,8 @@ bool positions_setup(Positions *p, const LanguageConfig *c, Arena *arena, Error 
     const RopeConfig *rc = &c->rope;
     const int d = c->use_mla ? c->qk_rope_head_dim : c->head_dim;
     const int d_query = c->use_mla ? c->qk_nope_head_dim + c->qk_rope_head_dim : c->head_dim;
+    if (d > KERNEL_MAX_ROPE)
+        return fail(e, ERR_UNSUPPORTED, "heads with %d rotated elements, at most %d are supported", d, KERNEL_MAX_ROPE);
     float *f = arena_try(arena, (size_t)(d / 2 + 1) * sizeof *f);
     if (!f) return fail(e, ERR_MEMORY, "no room for %d rotary frequencies", d / 2);
     for (int i = 0; i < d / 2; i++) f[i] = (float)(1.0 / pow(rc->theta, 2.0 * i / d));
