@@ -713,11 +713,11 @@ static bool make_model(const Options *o, Error *e)
     bool ok = make_config(&c, o, e) && make_tokenizer(&c, o, e);
     if (ok) {
         follow_tokenizer(&c, o);
-        c.list = tensor_list(&c.parsed);
-        if (o->list)
+        ok = tensor_list(&c.list, &c.parsed, e);
+        if (ok && o->list)
             print_list(&c.list);
         else
-            ok = write_checkpoint(&c, o, e);
+            ok = ok && write_checkpoint(&c, o, e);
     }
     tensor_list_free(&c.list);
     config_free(&c.parsed);

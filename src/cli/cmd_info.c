@@ -14,6 +14,7 @@
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "engine/engine.h"
+#include "model/tensor_list.h"
 
 typedef struct {
     bool json;
@@ -72,9 +73,16 @@ typedef struct {
 
 static uint64_t *part_of(Parameters *p, const char *name)
 {
-    if (str_starts(name, "vision.attn_pool.")) return &p->unused;
-    if (str_starts(name, "vision.")) return &p->vision;
-    return str_starts(name, "language.") ? &p->language : &p->projector;
+    switch (tensor_part(name)) {
+    case PART_POOL: return &p->unused;
+    case PART_VISION: return &p->vision;
+    case PART_PROJECTOR: return &p->projector;
+    case PART_EMBEDDINGS:
+    case PART_LANGUAGE:
+    case PART_EXPERTS:
+    case PART_COUNT: break;
+    }
+    return &p->language;
 }
 
 static Parameters count_parameters(const TensorFiles *files, const LanguageConfig *c)
@@ -87,7 +95,7 @@ static Parameters count_parameters(const TensorFiles *files, const LanguageConfi
         *part_of(&p, t->name) += n;
         p.total += n;
         p.of_type[t->dtype] += n;
-        if (strstr(t->name, ".mlp.experts.")) p.routed += n;
+        if (tensor_part(t->name) == PART_EXPERTS) p.routed += n;
         if (strstr(t->name, "embed_tokens")) p.embed += n;
     }
     const uint64_t n_experts = (uint64_t)c->n_routed_experts, visited = (uint64_t)c->top_k;

@@ -66,7 +66,7 @@ bool model_open(Model *m, const char *dir, Error *e)
         check_vocabulary(m, dir, e) && (m->files = tensor_files_open(dir, e)) &&
         arena_open(&m->arena, 2 * tensor_files_bytes(m->files) + (64u << 20), e) && /* all of bf16 as f32, at most */
         weights_bind(&m->weights, m->files, &m->config, &m->arena, e) &&
-        positions_setup(&m->positions, &m->config.language, &m->arena, e))
+        (positions_setup(&m->positions, &m->config.language, &m->arena, e) || fail_in(e, "%s: config.json", dir)))
         return true;
     model_close(m);
     return false;

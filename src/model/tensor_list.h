@@ -1,5 +1,5 @@
 /* tensor_list.h - every tensor of a checkpoint, as its config says: published name, shape, what it is for. Made without
- * weights, for counting parameters, for making models and for checking that a checkpoint is whole. */
+ * weights, from the tables that bind them (weights.c), for counting parameters and for making models. */
 #ifndef VL2_MODEL_TENSOR_LIST_H
 #define VL2_MODEL_TENSOR_LIST_H
 
@@ -37,12 +37,16 @@ typedef struct {
 } ListedTensor;
 
 typedef struct {
-    ListedTensor *tensor; /* in the order of the official modules */
+    ListedTensor *tensor;
     int n, capacity;
 } TensorList;
 
-TensorList tensor_list(const Config *c); /* end with tensor_list_free() */
+/* End with tensor_list_free(). In weights.c: the same walk over the same tables as weights_bind(). */
+bool tensor_list(TensorList *l, const Config *c, Error *e);
+void tensor_list_add(TensorList *l, const char *name, ListedKind kind, int n_dims, const int64_t *dim);
 void tensor_list_free(TensorList *l);
+
+TensorPart tensor_part(const char *name); /* of any tensor that a checkpoint may have */
 
 uint64_t listed_elements(const ListedTensor *t);
 uint64_t tensor_list_elements(const TensorList *l, TensorPart part); /* PART_COUNT: all parts */

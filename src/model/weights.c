@@ -10,12 +10,13 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "model/tensor_list.h"
 
 /* All sizes that shapes are made of, so that a table can name them. */
 typedef struct {
     int none, one, three;
     /* vision */
-    int patch, patches, width, width3, mlp_hidden;
+    int patch, patches, width, width2, width3, mlp_hidden;
     /* projector */
     int in, hidden, n_embed;
     /* language */
@@ -42,12 +43,14 @@ enum {
 typedef struct {
     const char *name;
     BindKind kind;
+    ListedKind role; /* what it is for: tensor_list.h */
     unsigned when;
     size_t offset;  /* into the struct that the table belongs to */
     size_t dims[4]; /* offsets into Dims; a first one of `none` ends the list */
 } Binding;
 
-#define D(x) offsetof(Dims, x)
+/* clang-format off */
+#define D(x)               offsetof(Dims, x)
 #define SHAPE1(a)          { D(a), D(none), D(none), D(none) }
 #define SHAPE2(a, b)       { D(a), D(b), D(none), D(none) }
 #define SHAPE3(a, b, c)    { D(a), D(b), D(c), D(none) }
@@ -57,101 +60,127 @@ typedef struct {
 #define L(field)           offsetof(Layer, field)
 #define G(field)           offsetof(LanguageWeights, field)
 #define P(field)           offsetof(ProjectorWeights, field)
+/* clang-format on */
 
 static const Binding vision_table[] = {
-    { "vision.patch_embed.proj.weight", MATRIX, ALWAYS, V(patch_embed.w), SHAPE4(width, three, patch, patch) },
-    { "vision.patch_embed.proj.bias", VECTOR, ALWAYS, V(patch_embed.bias), SHAPE1(width) },
-    { "vision.pos_embed", VECTOR, ALWAYS, V(pos_embed), SHAPE3(one, patches, width) },
-    { "vision.norm.weight", VECTOR, ALWAYS, V(norm.w), SHAPE1(width) },
-    { "vision.norm.bias", VECTOR, ALWAYS, V(norm.b), SHAPE1(width) },
+    { "vision.patch_embed.proj.weight", MATRIX, LISTED_MATRIX, ALWAYS, V(patch_embed.w),
+      SHAPE4(width, three, patch, patch) },
+    { "vision.patch_embed.proj.bias", VECTOR, LISTED_BIAS, ALWAYS, V(patch_embed.bias), SHAPE1(width) },
+    { "vision.pos_embed", VECTOR, LISTED_EMBEDDING, ALWAYS, V(pos_embed), SHAPE3(one, patches, width) },
+    { "vision.norm.weight", VECTOR, LISTED_NORM, ALWAYS, V(norm.w), SHAPE1(width) },
+    { "vision.norm.bias", VECTOR, LISTED_BIAS, ALWAYS, V(norm.b), SHAPE1(width) },
 };
 
 static const Binding block_table[] = {
-    { "norm1.weight", VECTOR, ALWAYS, B(norm1.w), SHAPE1(width) },
-    { "norm1.bias", VECTOR, ALWAYS, B(norm1.b), SHAPE1(width) },
-    { "attn.qkv.weight", MATRIX, ALWAYS, B(qkv.w), SHAPE2(width3, width) },
-    { "attn.qkv.bias", VECTOR, ALWAYS, B(qkv.bias), SHAPE1(width3) },
-    { "attn.proj.weight", MATRIX, ALWAYS, B(proj.w), SHAPE2(width, width) },
-    { "attn.proj.bias", VECTOR, ALWAYS, B(proj.bias), SHAPE1(width) },
-    { "norm2.weight", VECTOR, ALWAYS, B(norm2.w), SHAPE1(width) },
-    { "norm2.bias", VECTOR, ALWAYS, B(norm2.b), SHAPE1(width) },
-    { "mlp.fc1.weight", MATRIX, ALWAYS, B(fc1.w), SHAPE2(mlp_hidden, width) },
-    { "mlp.fc1.bias", VECTOR, ALWAYS, B(fc1.bias), SHAPE1(mlp_hidden) },
-    { "mlp.fc2.weight", MATRIX, ALWAYS, B(fc2.w), SHAPE2(width, mlp_hidden) },
-    { "mlp.fc2.bias", VECTOR, ALWAYS, B(fc2.bias), SHAPE1(width) },
+    { "norm1.weight", VECTOR, LISTED_NORM, ALWAYS, B(norm1.w), SHAPE1(width) },
+    { "norm1.bias", VECTOR, LISTED_BIAS, ALWAYS, B(norm1.b), SHAPE1(width) },
+    { "attn.qkv.weight", MATRIX, LISTED_MATRIX, ALWAYS, B(qkv.w), SHAPE2(width3, width) },
+    { "attn.qkv.bias", VECTOR, LISTED_BIAS, ALWAYS, B(qkv.bias), SHAPE1(width3) },
+    { "attn.proj.weight", MATRIX, LISTED_RESIDUAL, ALWAYS, B(proj.w), SHAPE2(width, width) },
+    { "attn.proj.bias", VECTOR, LISTED_BIAS, ALWAYS, B(proj.bias), SHAPE1(width) },
+    { "norm2.weight", VECTOR, LISTED_NORM, ALWAYS, B(norm2.w), SHAPE1(width) },
+    { "norm2.bias", VECTOR, LISTED_BIAS, ALWAYS, B(norm2.b), SHAPE1(width) },
+    { "mlp.fc1.weight", MATRIX, LISTED_MATRIX, ALWAYS, B(fc1.w), SHAPE2(mlp_hidden, width) },
+    { "mlp.fc1.bias", VECTOR, LISTED_BIAS, ALWAYS, B(fc1.bias), SHAPE1(mlp_hidden) },
+    { "mlp.fc2.weight", MATRIX, LISTED_RESIDUAL, ALWAYS, B(fc2.w), SHAPE2(width, mlp_hidden) },
+    { "mlp.fc2.bias", VECTOR, LISTED_BIAS, ALWAYS, B(fc2.bias), SHAPE1(width) },
 };
 
 static const Binding separator_table[] = {
-    { "image_newline", VECTOR, ALWAYS, P(image_newline), SHAPE1(n_embed) },
-    { "view_seperator", VECTOR, ALWAYS, P(view_seperator), SHAPE1(n_embed) },
+    { "image_newline", VECTOR, LISTED_EMBEDDING, ALWAYS, P(image_newline), SHAPE1(n_embed) },
+    { "view_seperator", VECTOR, LISTED_EMBEDDING, ALWAYS, P(view_seperator), SHAPE1(n_embed) },
 };
 
 static const Binding linear_table[] = {
     /* one layer of the projector: its sizes are set in Dims for each */
-    { "weight", MATRIX, ALWAYS, offsetof(Linear, w), SHAPE2(hidden, in) },
-    { "bias", VECTOR, ALWAYS, offsetof(Linear, bias), SHAPE1(hidden) },
+    { "weight", MATRIX, LISTED_MATRIX, ALWAYS, offsetof(Linear, w), SHAPE2(hidden, in) },
+    { "bias", VECTOR, LISTED_BIAS, ALWAYS, offsetof(Linear, bias), SHAPE1(hidden) },
 };
 
 static const Binding language_table[] = {
-    { "language.model.embed_tokens.weight", MATRIX, ALWAYS, G(embed), SHAPE2(vocab, d_model) },
-    { "language.model.norm.weight", VECTOR, ALWAYS, G(norm.w), SHAPE1(d_model) },
+    { "language.model.embed_tokens.weight", MATRIX, LISTED_EMBEDDING, ALWAYS, G(embed), SHAPE2(vocab, d_model) },
+    { "language.model.norm.weight", VECTOR, LISTED_NORM, ALWAYS, G(norm.w), SHAPE1(d_model) },
 };
 static const Binding head_table[] = {
-    { "language.lm_head.weight", MATRIX, ALWAYS, G(head.w), SHAPE2(vocab, d_model) },
+    { "language.lm_head.weight", MATRIX, LISTED_HEAD, ALWAYS, G(head.w), SHAPE2(vocab, d_model) },
 };
 
 static const Binding layer_table[] = {
-    { "input_layernorm.weight", VECTOR, ALWAYS, L(attn_norm.w), SHAPE1(d_model) },
-    { "post_attention_layernorm.weight", VECTOR, ALWAYS, L(ffn_norm.w), SHAPE1(d_model) },
+    { "input_layernorm.weight", VECTOR, LISTED_NORM, ALWAYS, L(attn_norm.w), SHAPE1(d_model) },
+    { "post_attention_layernorm.weight", VECTOR, LISTED_NORM, ALWAYS, L(ffn_norm.w), SHAPE1(d_model) },
 
-    { "self_attn.q_proj.weight", MATRIX, IF_MHA, L(mha.q.w), SHAPE2(q_out, d_model) },
-    { "self_attn.k_proj.weight", MATRIX, IF_MHA, L(mha.k.w), SHAPE2(kv_out, d_model) },
-    { "self_attn.v_proj.weight", MATRIX, IF_MHA, L(mha.v.w), SHAPE2(kv_out, d_model) },
-    { "self_attn.o_proj.weight", MATRIX, IF_MHA, L(mha.o.w), SHAPE2(d_model, o_in) },
-    { "self_attn.q_proj.bias", VECTOR, IF_MHA | IF_BIAS, L(mha.q.bias), SHAPE1(q_out) },
-    { "self_attn.k_proj.bias", VECTOR, IF_MHA | IF_BIAS, L(mha.k.bias), SHAPE1(kv_out) },
-    { "self_attn.v_proj.bias", VECTOR, IF_MHA | IF_BIAS, L(mha.v.bias), SHAPE1(kv_out) },
-    { "self_attn.o_proj.bias", VECTOR, IF_MHA | IF_BIAS, L(mha.o.bias), SHAPE1(d_model) },
+    { "self_attn.q_proj.weight", MATRIX, LISTED_MATRIX, IF_MHA, L(mha.q.w), SHAPE2(q_out, d_model) },
+    { "self_attn.k_proj.weight", MATRIX, LISTED_MATRIX, IF_MHA, L(mha.k.w), SHAPE2(kv_out, d_model) },
+    { "self_attn.v_proj.weight", MATRIX, LISTED_MATRIX, IF_MHA, L(mha.v.w), SHAPE2(kv_out, d_model) },
+    { "self_attn.o_proj.weight", MATRIX, LISTED_RESIDUAL, IF_MHA, L(mha.o.w), SHAPE2(d_model, o_in) },
+    { "self_attn.q_proj.bias", VECTOR, LISTED_BIAS, IF_MHA | IF_BIAS, L(mha.q.bias), SHAPE1(q_out) },
+    { "self_attn.k_proj.bias", VECTOR, LISTED_BIAS, IF_MHA | IF_BIAS, L(mha.k.bias), SHAPE1(kv_out) },
+    { "self_attn.v_proj.bias", VECTOR, LISTED_BIAS, IF_MHA | IF_BIAS, L(mha.v.bias), SHAPE1(kv_out) },
+    { "self_attn.o_proj.bias", VECTOR, LISTED_BIAS, IF_MHA | IF_BIAS, L(mha.o.bias), SHAPE1(d_model) },
 
-    { "self_attn.q_proj.weight", MATRIX, IF_MLA | IF_Q_FULL, L(mla.q.w), SHAPE2(q_out, d_model) },
-    { "self_attn.q_a_proj.weight", MATRIX, IF_MLA | IF_Q_LORA, L(mla.q_a.w), SHAPE2(q_rank, d_model) },
-    { "self_attn.q_a_proj.bias", VECTOR, IF_MLA | IF_Q_LORA | IF_BIAS, L(mla.q_a.bias), SHAPE1(q_rank) },
-    { "self_attn.q_a_layernorm.weight", VECTOR, IF_MLA | IF_Q_LORA, L(mla.q_norm.w), SHAPE1(q_rank) },
-    { "self_attn.q_b_proj.weight", MATRIX, IF_MLA | IF_Q_LORA, L(mla.q_b.w), SHAPE2(q_out, q_rank) },
-    { "self_attn.kv_a_proj_with_mqa.weight", MATRIX, IF_MLA, L(mla.kv_a.w), SHAPE2(kv_a_out, d_model) },
-    { "self_attn.kv_a_proj_with_mqa.bias", VECTOR, IF_MLA | IF_BIAS, L(mla.kv_a.bias), SHAPE1(kv_a_out) },
-    { "self_attn.kv_a_layernorm.weight", VECTOR, IF_MLA, L(mla.kv_norm.w), SHAPE1(kv_rank) },
-    { "self_attn.kv_b_proj.weight", MATRIX, IF_MLA, L(mla.kv_b), SHAPE2(kv_b_out, kv_rank) },
-    { "self_attn.o_proj.weight", MATRIX, IF_MLA, L(mla.o.w), SHAPE2(d_model, o_in) },
-    { "self_attn.o_proj.bias", VECTOR, IF_MLA | IF_BIAS, L(mla.o.bias), SHAPE1(d_model) },
+    { "self_attn.q_proj.weight", MATRIX, LISTED_MATRIX, IF_MLA | IF_Q_FULL, L(mla.q.w), SHAPE2(q_out, d_model) },
+    { "self_attn.q_a_proj.weight", MATRIX, LISTED_MATRIX, IF_MLA | IF_Q_LORA, L(mla.q_a.w), SHAPE2(q_rank, d_model) },
+    { "self_attn.q_a_proj.bias", VECTOR, LISTED_BIAS, IF_MLA | IF_Q_LORA | IF_BIAS, L(mla.q_a.bias), SHAPE1(q_rank) },
+    { "self_attn.q_a_layernorm.weight", VECTOR, LISTED_NORM, IF_MLA | IF_Q_LORA, L(mla.q_norm.w), SHAPE1(q_rank) },
+    { "self_attn.q_b_proj.weight", MATRIX, LISTED_MATRIX, IF_MLA | IF_Q_LORA, L(mla.q_b.w), SHAPE2(q_out, q_rank) },
+    { "self_attn.kv_a_proj_with_mqa.weight", MATRIX, LISTED_MATRIX, IF_MLA, L(mla.kv_a.w), SHAPE2(kv_a_out, d_model) },
+    { "self_attn.kv_a_proj_with_mqa.bias", VECTOR, LISTED_BIAS, IF_MLA | IF_BIAS, L(mla.kv_a.bias), SHAPE1(kv_a_out) },
+    { "self_attn.kv_a_layernorm.weight", VECTOR, LISTED_NORM, IF_MLA, L(mla.kv_norm.w), SHAPE1(kv_rank) },
+    { "self_attn.kv_b_proj.weight", MATRIX, LISTED_MATRIX, IF_MLA, L(mla.kv_b), SHAPE2(kv_b_out, kv_rank) },
+    { "self_attn.o_proj.weight", MATRIX, LISTED_RESIDUAL, IF_MLA, L(mla.o.w), SHAPE2(d_model, o_in) },
+    { "self_attn.o_proj.bias", VECTOR, LISTED_BIAS, IF_MLA | IF_BIAS, L(mla.o.bias), SHAPE1(d_model) },
 
-    { "mlp.gate_proj.weight", MATRIX, IF_DENSE, L(mlp.gate.w), SHAPE2(d_ff, d_model) },
-    { "mlp.up_proj.weight", MATRIX, IF_DENSE, L(mlp.up.w), SHAPE2(d_ff, d_model) },
-    { "mlp.down_proj.weight", MATRIX, IF_DENSE, L(mlp.down.w), SHAPE2(d_model, d_ff) },
+    { "mlp.gate_proj.weight", MATRIX, LISTED_MATRIX, IF_DENSE, L(mlp.gate.w), SHAPE2(d_ff, d_model) },
+    { "mlp.up_proj.weight", MATRIX, LISTED_MATRIX, IF_DENSE, L(mlp.up.w), SHAPE2(d_ff, d_model) },
+    { "mlp.down_proj.weight", MATRIX, LISTED_RESIDUAL, IF_DENSE, L(mlp.down.w), SHAPE2(d_model, d_ff) },
 
-    { "mlp.gate.weight", MATRIX, IF_MOE, L(moe.gate.w), SHAPE2(n_experts, d_model) },
-    { "mlp.gate.e_score_correction_bias", VECTOR, IF_MOE | IF_NOAUX, L(moe.router.correction_bias), SHAPE1(n_experts) },
-    { "mlp.shared_experts.gate_proj.weight", MATRIX, IF_MOE | IF_SHARED, L(moe.shared.gate.w), SHAPE2(d_shared, d_model) },
-    { "mlp.shared_experts.up_proj.weight", MATRIX, IF_MOE | IF_SHARED, L(moe.shared.up.w), SHAPE2(d_shared, d_model) },
-    { "mlp.shared_experts.down_proj.weight", MATRIX, IF_MOE | IF_SHARED, L(moe.shared.down.w), SHAPE2(d_model, d_shared) },
+    { "mlp.gate.weight", MATRIX, LISTED_ROUTER, IF_MOE, L(moe.gate.w), SHAPE2(n_experts, d_model) },
+    { "mlp.gate.e_score_correction_bias", VECTOR, LISTED_CORRECTION, IF_MOE | IF_NOAUX, L(moe.router.correction_bias),
+      SHAPE1(n_experts) },
+    { "mlp.shared_experts.gate_proj.weight", MATRIX, LISTED_MATRIX, IF_MOE | IF_SHARED, L(moe.shared.gate.w),
+      SHAPE2(d_shared, d_model) },
+    { "mlp.shared_experts.up_proj.weight", MATRIX, LISTED_MATRIX, IF_MOE | IF_SHARED, L(moe.shared.up.w),
+      SHAPE2(d_shared, d_model) },
+    { "mlp.shared_experts.down_proj.weight", MATRIX, LISTED_RESIDUAL, IF_MOE | IF_SHARED, L(moe.shared.down.w),
+      SHAPE2(d_model, d_shared) },
 };
 
 static const Binding expert_table[] = {
-    { "gate_proj.weight", MATRIX, ALWAYS, offsetof(Expert, gate), SHAPE2(d_expert, d_model) },
-    { "up_proj.weight", MATRIX, ALWAYS, offsetof(Expert, up), SHAPE2(d_expert, d_model) },
-    { "down_proj.weight", MATRIX, ALWAYS, offsetof(Expert, down), SHAPE2(d_model, d_expert) },
+    { "gate_proj.weight", MATRIX, LISTED_MATRIX, ALWAYS, offsetof(Expert, gate), SHAPE2(d_expert, d_model) },
+    { "up_proj.weight", MATRIX, LISTED_MATRIX, ALWAYS, offsetof(Expert, up), SHAPE2(d_expert, d_model) },
+    { "down_proj.weight", MATRIX, LISTED_RESIDUAL, ALWAYS, offsetof(Expert, down), SHAPE2(d_model, d_expert) },
 };
 
-/* In checkpoints, used by nothing: the pooling head of the vision tower (ignore_head), and buffers of old exports. */
+/* The pooling head of the vision tower (ignore_head): in every checkpoint, used by nothing. Listed, never bound. */
+static const Binding pool_table[] = {
+    { "latent", VECTOR, LISTED_EMBEDDING, ALWAYS, 0, SHAPE3(one, one, width) },
+    { "q.weight", MATRIX, LISTED_MATRIX, ALWAYS, 0, SHAPE2(width, width) },
+    { "q.bias", VECTOR, LISTED_BIAS, ALWAYS, 0, SHAPE1(width) },
+    { "kv.weight", MATRIX, LISTED_MATRIX, ALWAYS, 0, SHAPE2(width2, width) },
+    { "kv.bias", VECTOR, LISTED_BIAS, ALWAYS, 0, SHAPE1(width2) },
+    { "proj.weight", MATRIX, LISTED_MATRIX, ALWAYS, 0, SHAPE2(width, width) },
+    { "proj.bias", VECTOR, LISTED_BIAS, ALWAYS, 0, SHAPE1(width) },
+    { "norm.weight", VECTOR, LISTED_NORM, ALWAYS, 0, SHAPE1(width) },
+    { "norm.bias", VECTOR, LISTED_BIAS, ALWAYS, 0, SHAPE1(width) },
+    { "mlp.fc1.weight", MATRIX, LISTED_MATRIX, ALWAYS, 0, SHAPE2(mlp_hidden, width) },
+    { "mlp.fc1.bias", VECTOR, LISTED_BIAS, ALWAYS, 0, SHAPE1(mlp_hidden) },
+    { "mlp.fc2.weight", MATRIX, LISTED_MATRIX, ALWAYS, 0, SHAPE2(width, mlp_hidden) },
+    { "mlp.fc2.bias", VECTOR, LISTED_BIAS, ALWAYS, 0, SHAPE1(width) },
+};
+static const char pool_prefix[] = "vision.attn_pool.";
+
+/* The pooling head, and buffers of old exports. */
 static bool is_unused(const char *name)
 {
-    return str_starts(name, "vision.attn_pool.") || str_ends(name, ".rotary_emb.inv_freq");
+    return str_starts(name, pool_prefix) || str_ends(name, ".rotary_emb.inv_freq");
 }
 
 /* ---- walking the tables ---- */
 
+/* Either binds the tables to files, or writes what they say to a list. */
 typedef struct {
     const TensorFiles *files;
+    TensorList *list; /* NULL: bind */
     Arena *arena;
     Dims dims;
     bool *used; /* [tensor_files_count] */
@@ -167,11 +196,17 @@ static void write_shape(const int64_t *dim, int n, char *out, size_t size)
     if (at < size) snprintf(out + at, size - at, "]");
 }
 
+static int shape_of(const Binder *b, const Binding *row, int64_t dim[4])
+{
+    int n = 0;
+    for (; n < 4 && row->dims[n] != D(none); n++) dim[n] = *(const int *)((const char *)&b->dims + row->dims[n]);
+    return n;
+}
+
 static const FileTensor *find(Binder *b, const char *name, const Binding *row)
 {
     int64_t want[4];
-    int n = 0;
-    for (; n < 4 && row->dims[n] != D(none); n++) want[n] = *(const int *)((const char *)&b->dims + row->dims[n]);
+    const int n = shape_of(b, row, want);
     const FileTensor *t = tensor_files_find(b->files, name);
     char found[160], expected[160];
     write_shape(want, n, expected, sizeof expected);
@@ -202,8 +237,16 @@ static void widen(float *to, const unsigned char *from, DType dtype, size_t n)
     }
 }
 
+static bool list_row(Binder *b, const char *name, const Binding *row)
+{
+    int64_t dim[4];
+    tensor_list_add(b->list, name, row->role, shape_of(b, row, dim), dim);
+    return true;
+}
+
 static bool bind_row(Binder *b, const char *name, const Binding *row, void *object)
 {
+    if (b->list) return list_row(b, name, row);
     const FileTensor *t = find(b, name, row);
     if (!t) return false;
     size_t n = 1;
@@ -237,8 +280,10 @@ static bool bind_table(Binder *b, const char *prefix, const Binding *table, size
 static void *arena_array(Binder *b, int n, size_t size)
 {
     void *p = arena_try(b->arena, (size_t)n * size); /* n from the config, which limits it */
-    if (p) memset(p, 0, (size_t)n * size);
-    else fail(b->e, ERR_MEMORY, "no room for %d x %zu bytes of bindings", n, size);
+    if (p)
+        memset(p, 0, (size_t)n * size);
+    else
+        fail(b->e, ERR_MEMORY, "no room for %d x %zu bytes of bindings", n, size);
     return p;
 }
 
@@ -253,6 +298,7 @@ static Dims dims_of(const Config *c)
         .patch = v->patch_size,
         .patches = v->grid * v->grid,
         .width = v->width,
+        .width2 = 2 * v->width,
         .width3 = 3 * v->width,
         .mlp_hidden = v->mlp_hidden,
         .n_embed = c->projector.n_embed,
@@ -294,7 +340,8 @@ static int projector_layers(const ProjectorConfig *c)
     case PROJECTOR_IDENTITY: return 0;
     case PROJECTOR_LINEAR: return 1;
     case PROJECTOR_MLP_GELU: return c->depth;
-    case PROJECTOR_DOWNSAMPLE_MLP_GELU: return c->depth < 2 ? 2 : c->depth; /* the official code always adds the last one */
+    case PROJECTOR_DOWNSAMPLE_MLP_GELU:
+        return c->depth < 2 ? 2 : c->depth; /* the official code always adds the last one */
     }
     return 0;
 }
@@ -311,8 +358,10 @@ static bool bind_projector(Binder *b, ProjectorWeights *w, const ProjectorConfig
         const int inner = down ? c->n_embed * c->mlp_ratio : c->n_embed;
         b->dims.in = i > 0 ? inner : c->input_dim * (down ? c->downsample_ratio * c->downsample_ratio : 1);
         b->dims.hidden = i == w->n_layers - 1 ? c->n_embed : inner;
-        if (c->kind == PROJECTOR_LINEAR) snprintf(prefix, sizeof prefix, "projector.layers.");
-        else snprintf(prefix, sizeof prefix, "projector.layers.%d.", 2 * i);
+        if (c->kind == PROJECTOR_LINEAR)
+            snprintf(prefix, sizeof prefix, "projector.layers.");
+        else
+            snprintf(prefix, sizeof prefix, "projector.layers.%d.", 2 * i);
         if (!BIND(b, prefix, linear_table, ALWAYS, &w->layer[i])) return false;
     }
     return true;
@@ -335,7 +384,8 @@ static bool unify_experts(Binder *b, Expert *x, int n)
 {
     bool same = true, ok = true;
     for (int i = 0; i < n; i++)
-        same &= x[i].gate.dtype == x[0].gate.dtype && x[i].up.dtype == x[0].gate.dtype && x[i].down.dtype == x[0].gate.dtype;
+        same &= x[i].gate.dtype == x[0].gate.dtype && x[i].up.dtype == x[0].gate.dtype &&
+                x[i].down.dtype == x[0].gate.dtype;
     for (int i = 0; i < n && ok && !same; i++)
         ok = make_f32(b, &x[i].gate) && make_f32(b, &x[i].up) && make_f32(b, &x[i].down);
     return ok;
@@ -361,7 +411,7 @@ static bool bind_moe(Binder *b, const char *prefix, Moe *m, const LanguageConfig
         snprintf(name, sizeof name, "%smlp.experts.%d.", prefix, i);
         if (!BIND(b, name, expert_table, ALWAYS, &m->expert[i])) return false;
     }
-    return unify_experts(b, m->expert, c->n_routed_experts);
+    return b->list || unify_experts(b, m->expert, c->n_routed_experts);
 }
 
 static bool bind_layer(Binder *b, int i, Layer *l, const LanguageConfig *c)
@@ -383,8 +433,11 @@ static bool bind_language(Binder *b, LanguageWeights *w, const LanguageConfig *c
     if (!BIND(b, "", language_table, ALWAYS, w)) return false;
     w->norm.eps = (float)c->rms_norm_eps;
     /* A head of its own is used even where the config ties it: the official loader never ties the two again. */
-    if (c->tie_word_embeddings && !tensor_files_find(b->files, head_table[0].name)) w->head.w = w->embed;
-    else if (!BIND(b, "", head_table, ALWAYS, w)) return false;
+    const bool has_head = !c->tie_word_embeddings || (b->files && tensor_files_find(b->files, head_table[0].name));
+    if (!has_head)
+        w->head.w = w->embed;
+    else if (!BIND(b, "", head_table, ALWAYS, w))
+        return false;
     w->layer = arena_array(b, c->n_layers, sizeof *w->layer);
     if (!w->layer) return false;
     for (int i = 0; i < c->n_layers; i++)
@@ -407,12 +460,32 @@ static bool account(const Binder *b, Weights *w)
     return true;
 }
 
+static bool walk(Binder *b, Weights *w, const Config *c)
+{
+    b->dims = dims_of(c);
+    return bind_language(b, &w->language, &c->language) && bind_vision(b, &w->vision, &c->vision) &&
+           bind_projector(b, &w->projector, &c->projector);
+}
+
 bool weights_bind(Weights *w, const TensorFiles *files, const Config *c, Arena *arena, Error *e)
 {
     *w = (Weights){ 0 };
-    Binder b = { files, arena, dims_of(c), xcalloc((size_t)tensor_files_count(files), sizeof(bool)), e };
-    const bool ok = bind_language(&b, &w->language, &c->language) && bind_vision(&b, &w->vision, &c->vision) &&
-                    bind_projector(&b, &w->projector, &c->projector) && account(&b, w);
+    Binder b = { .files = files, .arena = arena, .e = e };
+    b.used = xcalloc((size_t)tensor_files_count(files), sizeof(bool));
+    const bool ok = walk(&b, w, c) && account(&b, w);
     free(b.used);
+    return ok;
+}
+
+bool tensor_list(TensorList *l, const Config *c, Error *e)
+{
+    Weights w = { 0 };
+    Arena arena;
+    *l = (TensorList){ 0 };
+    if (!arena_open(&arena, 256u << 20, e)) return false;
+    Binder b = { .list = l, .arena = &arena, .e = e };
+    const bool ok = walk(&b, &w, c) && BIND(&b, pool_prefix, pool_table, ALWAYS, NULL);
+    arena_close(&arena);
+    if (!ok) tensor_list_free(l);
     return ok;
 }

@@ -92,7 +92,9 @@ static bool try_index(const uint8_t *bytes, size_t n)
 /* An accepted config makes a list of tensors whose sizes fit in memory's arithmetic. */
 static void use_config(const Config *c)
 {
-    TensorList l = tensor_list(c);
+    TensorList l;
+    Error e;
+    require(tensor_list(&l, c, &e));
     require(l.n > 0 && l.n < 1 << 20);
     for (int i = 0; i < l.n; i++)
         for (int k = 0; k < l.tensor[i].n_dims; k++) require(l.tensor[i].dim[k] > 0 && l.tensor[i].dim[k] <= INT32_MAX);

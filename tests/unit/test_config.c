@@ -348,7 +348,8 @@ static void projectors_without_downsampling_keep_the_grid(void **state)
         }
         if (!load(&c, &f, &e)) fail_msg("%s: %s", rows[i].kind, e.text);
         assert_int_equal(c.projector.grid, downsamples ? 14 : 27);
-        TensorList l = tensor_list(&c);
+        TensorList l;
+        assert_true(tensor_list(&l, &c, &e));
         int n = 0;
         for (int k = 0; k < l.n; k++) n += strncmp(l.tensor[k].name, "projector.", 10) == 0;
         assert_int_equal(n, rows[i].tensors);
@@ -424,7 +425,9 @@ static void published_numbers_of_parameters(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         Config c = loaded(rows[i].shape);
-        TensorList l = tensor_list(&c);
+        TensorList l;
+        Error e;
+        assert_true(tensor_list(&l, &c, &e));
         assert_true(tensor_list_elements(&l, PART_COUNT) == rows[i].all);
         assert_true(tensor_list_elements(&l, PART_POOL) == rows[i].pool);
         assert_true(tensor_list_elements(&l, PART_VISION) == 412987248);
@@ -454,7 +457,8 @@ static void lists_exactly_what_the_golden_checkpoints_hold(void **state)
         if (!config_load(&c, golden_path(folders[i]), &e)) fail_msg("%s", e.text);
         TensorFiles *t = tensor_files_open(golden_path(folders[i]), &e);
         if (!t) fail_msg("%s", e.text);
-        TensorList l = tensor_list(&c);
+        TensorList l;
+        assert_true(tensor_list(&l, &c, &e));
         assert_int_equal(l.n, tensor_files_count(t));
         for (int k = 0; k < l.n; k++) {
             const FileTensor *x = tensor_files_find(t, l.tensor[k].name);

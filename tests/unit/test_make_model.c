@@ -237,7 +237,7 @@ static void full_shapes_fall_into_the_published_shards(void **state)
         Checkpoint c = { 0 };
         const Options o = { .shape = model_shape_find(rows[i].shape), .dtype = DT_BF16 };
         assert_true(make_config(&c, &o, &e));
-        c.list = tensor_list(&c.parsed);
+        assert_true(tensor_list(&c.list, &c.parsed, &e));
         int *shard = calloc((size_t)c.list.n, sizeof *shard);
         assert_non_null(shard);
         assert_int_equal(plan_shards(shard, &c.list, 2, SHARD_BYTES), rows[i].shards);
