@@ -87,10 +87,10 @@ typedef struct {
 
 typedef struct {
     const Vl2Message *message;
-    int n_messages;    /* a last message by the assistant is continued; without one an empty one is added */
-    bool raw_special;  /* every special token in a user's text acts, as in the official code; else only <image> and the
+    int n_messages;   /* a last message by the assistant is continued; without one an empty one is added */
+    bool raw_special; /* every special token in a user's text acts, as in the official code; else only <image> and the
                           grounding tags */
-    bool exif_rotate;  /* turn pictures upright by their EXIF orientation; the official code does not */
+    bool exif_rotate; /* turn pictures upright by their EXIF orientation; the official code does not */
     size_t max_picture_pixels; /* 0: 100 million */
     int max_picture_side;      /* 0: 16384 */
 } Vl2Prompt;
@@ -98,20 +98,20 @@ typedef struct {
 /* Order and definitions are those of the transformers library: repetition penalty over prompt and answer; presence and
  * frequency penalties over the answer; temperature; top-k; top-p; min-p; softmax. */
 typedef struct {
-    float temperature;        /* 0: greedy, the best token after the penalties */
-    float top_p;              /* 1: off */
-    int top_k;                /* 0: off */
-    float min_p;              /* 0: off */
-    float repetition_penalty; /* 1: off */
+    float temperature;                         /* 0: greedy, the best token after the penalties */
+    float top_p;                               /* 1: off */
+    int top_k;                                 /* 0: off */
+    float min_p;                               /* 0: off */
+    float repetition_penalty;                  /* 1: off */
     float presence_penalty, frequency_penalty; /* 0: off */
     uint64_t seed;
-    int max_tokens;           /* 0: as many as the context has room for */
-    const char *const *stop;  /* the answer ends before the first of these texts */
+    int max_tokens;          /* 0: as many as the context has room for */
+    const char *const *stop; /* the answer ends before the first of these texts */
     int n_stop;
-    const int32_t *stop_id;   /* the answer ends at these tokens, as at the end-of-sentence token */
+    const int32_t *stop_id; /* the answer ends at these tokens, as at the end-of-sentence token */
     int n_stop_ids;
     bool ignore_eos;
-    bool show_special;        /* special tokens other than grounding tags appear in the text, too */
+    bool show_special; /* special tokens other than grounding tags appear in the text, too */
 } Vl2Sampling;
 
 extern const Vl2Sampling VL2_GREEDY; /* everything off: temperature 0, top_p 1, penalties 1 and 0 */
@@ -122,10 +122,10 @@ typedef struct Vl2Request Vl2Request;
 Vl2Request *vl2_submit(Vl2Engine *engine, const Vl2Prompt *prompt, const Vl2Sampling *sampling, Vl2Error *e);
 
 typedef enum {
-    VL2_PROGRESS_VISION, /* `done` of `total` tiles are encoded */
+    VL2_PROGRESS_VISION,  /* `done` of `total` tiles are encoded */
     VL2_PROGRESS_PREFILL, /* `done` of `total` prompt tokens are read */
-    VL2_TEXT,            /* text[0..n): whole characters; could not be the beginning of a stop text */
-    VL2_DONE             /* the last event of an answer */
+    VL2_TEXT,             /* text[0..n): whole characters; could not be the beginning of a stop text */
+    VL2_DONE              /* the last event of an answer */
 } Vl2EventKind;
 
 typedef struct {
@@ -158,12 +158,12 @@ typedef struct {
     const char *text; /* ends with NUL; special tokens as `show_special` says */
     size_t n_text;
     const char *finish_reason; /* "stop", "length", "cancelled"; NULL while it runs */
-    const Vl2Box *box; /* of the whole answer, with what the prompt began of it */
+    const Vl2Box *box;         /* of the whole answer, with what the prompt began of it */
     int n_boxes;
     const char *box_repairs; /* what the tolerant reading repaired, a line each; "" if nothing */
     const char *sft_format;  /* the official display form of the prompt */
     double seconds_pictures, seconds_vision, seconds_prefill, seconds_decode; /* prefill without vision */
-    int n_tiles, n_reused;   /* n_reused: prompt tokens taken from the cache */
+    int n_tiles, n_reused; /* n_reused: prompt tokens taken from the cache */
 } Vl2Result;
 
 /* What there is so far; complete after VL2_DONE. Lives as long as the request; the next call renews it. */

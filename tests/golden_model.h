@@ -71,12 +71,14 @@ static inline void load_messages(Messages *m, const json_t *list)
     size_t i, k;
     json_t *v, *name;
     memset(m, 0, sizeof *m);
-    json_array_foreach(list, i, v) {
+    json_array_foreach(list, i, v)
+    {
         Vl2Message *to = &m->message[i];
         to->role = json_string_value(json_object_get(v, "role"));
         to->content = json_string_value(json_object_get(v, "content"));
         to->picture = m->picture[i];
-        json_array_foreach(json_object_get(v, "images"), k, name) {
+        json_array_foreach(json_object_get(v, "images"), k, name)
+        {
             char path[256], *bytes;
             size_t n;
             snprintf(path, sizeof path, "images/%s", json_string_value(name));
@@ -148,7 +150,8 @@ static inline int64_t int_at(const FileTensor *t, size_t i)
 /* 10 x the error of the reference's own f32 run against f64, at least 2e-5: what another order of summation may cost. */
 static inline double bound_of(const json_t *conversation, const char *name)
 {
-    const json_t *v = json_object_get(json_object_get(json_object_get(conversation, "fp32_vs_fp64"), name), "max_abs_err");
+    const json_t *v =
+        json_object_get(json_object_get(json_object_get(conversation, "fp32_vs_fp64"), name), "max_abs_err");
     if (!v) fail_msg("the reference states no error for %s", name);
     const double b = 10 * json_number_value(v);
     return b < 2e-5 ? 2e-5 : b;

@@ -50,7 +50,7 @@ static inline const char *golden_or_skip(const char *name)
     do {                                                                                                               \
         const double e_ = (error), b_ = (bound);                                                                       \
         printf("# %-44s worst %.3g, bound %.3g\n", what, e_, b_);                                                      \
-        if (!(e_ <= b_)) fail_msg("%s: %g is over the bound %g", what, e_, b_);                                         \
+        if (!(e_ <= b_)) fail_msg("%s: %g is over the bound %g", what, e_, b_);                                        \
     } while (0)
 
 #define TEST_MAIN(...)                                                                                                 \

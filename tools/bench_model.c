@@ -39,10 +39,12 @@ static Work work_of_token(const Model *m)
     Work t = { 0, 0 };
     for (int i = 0; i < c->n_layers; i++) {
         const Layer *l = &m->weights.language.layer[i];
-        const Weight *const dense[] = { &l->mha.q.w,    &l->mha.k.w,        &l->mha.v.w,      &l->mha.o.w,  &l->mla.q.w,
-                                        &l->mla.q_a.w,  &l->mla.q_b.w,      &l->mla.kv_a.w,   &l->mla.kv_b, &l->mla.o.w,
-                                        &l->mlp.gate.w, &l->mlp.up.w,       &l->mlp.down.w,   &l->moe.gate.w,
-                                        &l->moe.shared.gate.w, &l->moe.shared.up.w, &l->moe.shared.down.w };
+        const Weight *const dense[] = { &l->mha.q.w,         &l->mha.k.w,          &l->mha.v.w,
+                                        &l->mha.o.w,         &l->mla.q.w,          &l->mla.q_a.w,
+                                        &l->mla.q_b.w,       &l->mla.kv_a.w,       &l->mla.kv_b,
+                                        &l->mla.o.w,         &l->mlp.gate.w,       &l->mlp.up.w,
+                                        &l->mlp.down.w,      &l->moe.gate.w,       &l->moe.shared.gate.w,
+                                        &l->moe.shared.up.w, &l->moe.shared.down.w };
         for (size_t k = 0; k < sizeof dense / sizeof dense[0]; k++) count(&t, dense[k], 1);
         if (!l->is_moe) continue;
         count(&t, &l->moe.expert[0].gate, c->top_k);
@@ -57,7 +59,8 @@ static double macs_of_tile(const Model *m)
 {
     const VisionConfig *v = &m->config.vision;
     const double n = v->grid * v->grid, w = v->width;
-    double macs = n * w * 3 * v->patch_size * v->patch_size + v->layers * (n * w * (4 * w + 2 * v->mlp_hidden) + 2 * n * n * w);
+    double macs =
+        n * w * 3 * v->patch_size * v->patch_size + v->layers * (n * w * (4 * w + 2 * v->mlp_hidden) + 2 * n * n * w);
     for (int i = 0; i < m->weights.projector.n_layers; i++)
         macs += (double)m->config.projector.grid * m->config.projector.grid * m->weights.projector.layer[i].w.rows *
                 m->weights.projector.layer[i].w.cols;
@@ -88,12 +91,18 @@ static bool parse(Arguments *a, int argc, char **argv)
     *a = (Arguments){ .tokens = 32 };
     for (int i = 1; i < argc; i++) {
         const bool has_value = i + 1 < argc;
-        if (strcmp(argv[i], "--picture") == 0 && has_value) a->picture = argv[++i];
-        else if (strcmp(argv[i], "--threads") == 0 && has_value) a->threads = atoi(argv[++i]);
-        else if (strcmp(argv[i], "--cpu") == 0 && has_value) a->cpu = argv[++i];
-        else if (strcmp(argv[i], "--tokens") == 0 && has_value) a->tokens = atoi(argv[++i]);
-        else if (argv[i][0] != '-' && !a->model) a->model = argv[i];
-        else return false;
+        if (strcmp(argv[i], "--picture") == 0 && has_value)
+            a->picture = argv[++i];
+        else if (strcmp(argv[i], "--threads") == 0 && has_value)
+            a->threads = atoi(argv[++i]);
+        else if (strcmp(argv[i], "--cpu") == 0 && has_value)
+            a->cpu = argv[++i];
+        else if (strcmp(argv[i], "--tokens") == 0 && has_value)
+            a->tokens = atoi(argv[++i]);
+        else if (argv[i][0] != '-' && !a->model)
+            a->model = argv[i];
+        else
+            return false;
     }
     return a->model != NULL;
 }
@@ -147,7 +156,8 @@ int main(int argc, char **argv)
     if (a.cpu && !cpu_level_find(a.cpu, &level, &err)) die(&err);
     limits = measure(e, level);
     const double peak = 1e9 * (e->run.compute == COMPUTE_BF16 ? limits.bf16_all.median : limits.f32_all.median);
-    printf("%s, %d threads, compute %s\n", e->run.k->name, pool_threads(e->pool), e->run.compute == COMPUTE_BF16 ? "bf16" : "f32");
+    printf("%s, %d threads, compute %s\n", e->run.k->name, pool_threads(e->pool),
+           e->run.compute == COMPUTE_BF16 ? "bf16" : "f32");
     print_row("read bandwidth", limits.read_all.median, "GB/s", 0, "");
     print_row("matrix peak", peak / 1e9, "GFLOP/s", 0, "");
     print_row("open", open_seconds, "s", 0, "");
@@ -178,7 +188,8 @@ int main(int argc, char **argv)
     const double before = measure(e, level).read_all.median;
     s = answer(e, text.text, NULL, a.tokens + 1, &r);
     const double bandwidth = (before + measure(e, level).read_all.median) / 2, rate = a.tokens / s->seconds_decode;
-    const double per_token = w.bytes + (double)weight_bytes(head) + (double)(e->plan.cache_per_token * (uint64_t)s->n_prompt);
+    const double per_token =
+        w.bytes + (double)weight_bytes(head) + (double)(e->plan.cache_per_token * (uint64_t)s->n_prompt);
     print_row("decode", rate, "tokens/s", rate * per_token / 1e9 / bandwidth, "the read bandwidth");
     print_row("bytes a token", per_token / 1e9, "GB", 0, "");
     print_row("bandwidth around decode", bandwidth, "GB/s", 0, "");

@@ -30,7 +30,10 @@ void *arena_get(Arena *a, size_t bytes);
 void *arena_get_zeroed(Arena *a, size_t bytes);
 char *arena_strdup(Arena *a, const char *s);
 
-static inline ArenaMark arena_mark(const Arena *a) { return a->used; }
+static inline ArenaMark arena_mark(const Arena *a)
+{
+    return a->used;
+}
 void arena_release(Arena *a, ArenaMark mark);
 
 #endif

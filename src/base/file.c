@@ -21,9 +21,12 @@ static int open_regular(const char *path, size_t *bytes, Error *e)
         fail(e, ERR_SYSTEM, "%s: cannot open: %s", path, strerror(errno));
         return -1;
     }
-    if (fstat(fd, &st) != 0) fail(e, ERR_SYSTEM, "%s: cannot examine: %s", path, strerror(errno));
-    else if (S_ISDIR(st.st_mode)) fail(e, ERR_SYSTEM, "%s: is a directory, expected a file", path);
-    else if (!S_ISREG(st.st_mode)) fail(e, ERR_SYSTEM, "%s: is a device or pipe, expected a regular file", path);
+    if (fstat(fd, &st) != 0)
+        fail(e, ERR_SYSTEM, "%s: cannot examine: %s", path, strerror(errno));
+    else if (S_ISDIR(st.st_mode))
+        fail(e, ERR_SYSTEM, "%s: is a directory, expected a file", path);
+    else if (!S_ISREG(st.st_mode))
+        fail(e, ERR_SYSTEM, "%s: is a device or pipe, expected a regular file", path);
     else {
         *bytes = (size_t)st.st_size;
         return fd;
@@ -119,7 +122,8 @@ bool file_commit(FileOut *o, Error *e)
     if (fclose(o->f) != 0) ok = false;
     o->f = NULL;
     if (ok) ok = rename(o->temporary, o->path) == 0;
-    if (!ok) fail(e, ERR_SYSTEM, "%s: cannot write: %s", o->path, strerror(errno));
+    if (!ok)
+        fail(e, ERR_SYSTEM, "%s: cannot write: %s", o->path, strerror(errno));
     else {
         free(o->temporary);
         o->temporary = NULL;

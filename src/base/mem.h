@@ -14,7 +14,7 @@ char *xstrndup(const char *s, size_t n); /* copies exactly n bytes and ends them
 /* Makes room for one more element in a growing array: GROW(list, n, capacity); list[n++] = x; */
 #define GROW(array, n, capacity)                                                                                       \
     ((n) < (capacity) ? (void)0                                                                                        \
-                      : (void)((capacity) = (capacity) ? (capacity) * 2 : 16,                                          \
+                      : (void)((capacity) = (capacity) ? (capacity)*2 : 16,                                            \
                                (array) = xrealloc((array), (size_t)(capacity), sizeof *(array))))
 
 #endif

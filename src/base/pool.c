@@ -157,8 +157,10 @@ void pool_run(Pool *p, int n, PoolTask *task, void *context)
     publish(p);
     take_tasks(p, 0);
     for (int i = 0; atomic_load_explicit(&p->finished, memory_order_acquire) != p->n_threads - 1; i++) {
-        if (i < SPINS) RELAX();
-        else sched_yield();
+        if (i < SPINS)
+            RELAX();
+        else
+            sched_yield();
     }
 }
 

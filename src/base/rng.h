@@ -17,7 +17,13 @@ static inline uint64_t rng_at(uint64_t seed, uint64_t i)
     return z ^ (z >> 31);
 }
 
-static inline uint64_t rng_next(Rng *r) { return rng_at(r->seed, r->counter++); }
-static inline double rng_uniform(Rng *r) { return (double)(rng_next(r) >> 11) * 0x1p-53; } /* [0, 1) */
+static inline uint64_t rng_next(Rng *r)
+{
+    return rng_at(r->seed, r->counter++);
+}
+static inline double rng_uniform(Rng *r)
+{
+    return (double)(rng_next(r) >> 11) * 0x1p-53;
+} /* [0, 1) */
 
 #endif

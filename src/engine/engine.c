@@ -16,9 +16,12 @@ static bool choose_compute(Vl2Engine *e, const char *name, CpuLevel level, Error
     const bool is_bf16 = e->model.weights.language.head.w.dtype == DT_BF16;
     if (!name || strcmp(name, "auto") == 0)
         e->run.compute = level == CPU_AVX512BF16 && is_bf16 ? COMPUTE_BF16 : COMPUTE_F32;
-    else if (strcmp(name, "f32") == 0) e->run.compute = COMPUTE_F32;
-    else if (strcmp(name, "bf16") == 0) e->run.compute = COMPUTE_BF16;
-    else return fail(err, ERR_USAGE, "compute type \"%s\" is unknown, expected auto, f32 or bf16", name);
+    else if (strcmp(name, "f32") == 0)
+        e->run.compute = COMPUTE_F32;
+    else if (strcmp(name, "bf16") == 0)
+        e->run.compute = COMPUTE_BF16;
+    else
+        return fail(err, ERR_USAGE, "compute type \"%s\" is unknown, expected auto, f32 or bf16", name);
     if (e->run.compute == COMPUTE_BF16 && !is_bf16) {
         log_note(&e->log, LOG_WARNING, "compute bf16 is for bf16 weights; these are %s and are multiplied in f32",
                  dtype_name(e->model.weights.language.head.w.dtype));
@@ -29,9 +32,12 @@ static bool choose_compute(Vl2Engine *e, const char *name, CpuLevel level, Error
 
 static bool check_limits(const Vl2Options *o, Error *err)
 {
-    if (o->context < 0 || o->context > 1 << 22) return fail(err, ERR_USAGE, "a context of %d tokens, expected 1 to %d", o->context, 1 << 22);
-    if (o->sequences < 0 || o->sequences > 4096) return fail(err, ERR_USAGE, "%d sequences, expected 1 to 4096", o->sequences);
-    if (o->chunk < 0 || o->chunk > 1 << 20) return fail(err, ERR_USAGE, "a chunk of %d tokens, expected 1 to %d", o->chunk, 1 << 20);
+    if (o->context < 0 || o->context > 1 << 22)
+        return fail(err, ERR_USAGE, "a context of %d tokens, expected 1 to %d", o->context, 1 << 22);
+    if (o->sequences < 0 || o->sequences > 4096)
+        return fail(err, ERR_USAGE, "%d sequences, expected 1 to 4096", o->sequences);
+    if (o->chunk < 0 || o->chunk > 1 << 20)
+        return fail(err, ERR_USAGE, "a chunk of %d tokens, expected 1 to %d", o->chunk, 1 << 20);
     return true;
 }
 
@@ -41,11 +47,12 @@ static bool take_memory(Vl2Engine *e, Error *err)
     const LanguageConfig *c = &e->model.config.language;
     const DType cache_type = e->run.compute == COMPUTE_BF16 ? DT_BF16 : DT_F32;
     const KvShape shape = language_kv_shape(c, cache_type);
-    memory_plan(&e->plan, &e->model.config, tensor_files_bytes(e->model.files), e->run.k, e->context, e->n_slots, e->chunk,
-                pool_threads(e->pool), cache_type);
+    memory_plan(&e->plan, &e->model.config, tensor_files_bytes(e->model.files), e->run.k, e->context, e->n_slots,
+                e->chunk, pool_threads(e->pool), cache_type);
     /* Reserved, not committed: twice the plan, and what a trace of every position adds. */
     const size_t rows = (size_t)e->chunk + (size_t)e->n_slots;
-    const size_t traced = 4 * rows * ((size_t)c->vocab_size + 2 * (size_t)c->hidden_size + 64 * (size_t)c->n_layers) + (1u << 20);
+    const size_t traced =
+        4 * rows * ((size_t)c->vocab_size + 2 * (size_t)c->hidden_size + 64 * (size_t)c->n_layers) + (1u << 20);
     if (!arena_open(&e->step, 2 * e->plan.step + traced, err)) return false;
     if (!kv_open(&e->cache, &shape, e->n_slots, e->context, err)) return false;
     e->run.arena = &e->step;

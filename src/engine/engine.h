@@ -35,9 +35,9 @@ struct Vl2Engine {
     MemoryPlan plan;
     int context, chunk, n_slots;
     Slot *slot;
-    uint64_t clock; /* steps so far */
-    BatchRow *row;  /* [chunk + n_slots] of the current step */
-    Vl2Request *first; /* all requests, oldest first */
+    uint64_t clock;        /* steps so far */
+    BatchRow *row;         /* [chunk + n_slots] of the current step */
+    Vl2Request *first;     /* all requests, oldest first */
     bool wants_all_logits; /* for trace */
     Log log;
 };
@@ -52,14 +52,14 @@ struct Vl2Request {
     int slot; /* -1 while waiting and when done */
 
     Prompt prompt;
-    uint64_t *key;            /* [prompt.n], see Slot */
-    int limit;                /* most output tokens */
-    float *projected;         /* [n_tiles][grid * grid][d] */
-    const float **image_row;  /* [prompt.n_image_tokens] */
+    uint64_t *key;           /* [prompt.n], see Slot */
+    int limit;               /* most output tokens */
+    float *projected;        /* [n_tiles][grid * grid][d] */
+    const float **image_row; /* [prompt.n_image_tokens] */
     int n_tiles, tiles_done;
-    int n_cached;             /* positions whose keys are in the cache */
+    int n_cached; /* positions whose keys are in the cache */
     int n_reused;
-    Ids output;               /* room for `limit` is taken at submission */
+    Ids output; /* room for `limit` is taken at submission */
     int32_t *stop_id;
     int n_stop_ids;
 
@@ -81,7 +81,8 @@ struct Vl2Request {
 
 /* scheduler.c: one step for all requests. Does nothing if none can go on. */
 void engine_step(Vl2Engine *e);
-void engine_finish(Vl2Request *r, const char *reason); /* gives the slot back; what it holds may serve the next prompt */
+void engine_finish(Vl2Request *r,
+                   const char *reason); /* gives the slot back; what it holds may serve the next prompt */
 
 /* request.c: the token that the model chose; ends the request when it is complete. */
 void request_take_token(Vl2Request *r, int32_t id);

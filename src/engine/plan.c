@@ -16,7 +16,10 @@ static uint64_t tensor(uint64_t rows, uint64_t cols)
     return rows * cols * sizeof(float) + 3 * 64 + 128; /* alignment and the struct, red zones in checking builds */
 }
 
-static uint64_t larger(uint64_t a, uint64_t b) { return a > b ? a : b; }
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
 
 /* The widest layout that any weight type asks of prepared rows. */
 static uint64_t prepared(const Planner *p, uint64_t rows, int k)
@@ -29,15 +32,16 @@ static uint64_t prepared(const Planner *p, uint64_t rows, int k)
 static uint64_t attention_bytes(const Planner *p, const LanguageConfig *c, uint64_t rows)
 {
     const KvShape s = language_kv_shape(c, DT_F32);
-    const uint64_t heads = (uint64_t)c->n_heads, q_head = (uint64_t)(c->use_mla ? c->qk_nope_head_dim + c->qk_rope_head_dim
-                                                                                : c->head_dim);
+    const uint64_t heads = (uint64_t)c->n_heads,
+                   q_head = (uint64_t)(c->use_mla ? c->qk_nope_head_dim + c->qk_rope_head_dim : c->head_dim);
     uint64_t n = tensor(rows, heads * q_head) + tensor(rows, heads * (uint64_t)s.d_v); /* q, attention's output */
     if (c->use_mla)
         n += tensor(rows, (uint64_t)c->q_lora_rank) * 2 + tensor(rows, (uint64_t)s.d_k) + tensor(0, 0) +
              tensor(rows, heads * (uint64_t)s.d_k) + tensor(rows, heads * (uint64_t)c->v_head_dim);
-    else n += 2 * tensor(rows, (uint64_t)s.n_kv_heads * (uint64_t)s.d_k);
-    const uint64_t scratch = p->threads * (64 * (prepared(p, 1, s.d_k) + (64 + (uint64_t)s.d_v + 2) * 4) + 1024) +
-                             rows * heads * 24;
+    else
+        n += 2 * tensor(rows, (uint64_t)s.n_kv_heads * (uint64_t)s.d_k);
+    const uint64_t scratch =
+        p->threads * (64 * (prepared(p, 1, s.d_k) + (64 + (uint64_t)s.d_v + 2) * 4) + 1024) + rows * heads * 24;
     return n + larger(scratch, prepared(p, rows, c->n_heads * (int)larger(q_head, (uint64_t)s.d_v)));
 }
 
@@ -49,7 +53,8 @@ static uint64_t ffn_bytes(const Planner *p, const LanguageConfig *c, uint64_t ro
     const uint64_t slots = rows * (uint64_t)c->top_k, e = (uint64_t)c->n_routed_experts;
     const uint64_t de = (uint64_t)c->moe_intermediate_size, ds = de * (uint64_t)c->n_shared_experts;
     const int widest = c->hidden_size > c->moe_intermediate_size ? c->hidden_size : c->moe_intermediate_size;
-    const uint64_t routing = tensor(rows, e) + slots * 16 + 64 * 8 + e * 8 + p->threads * (12 * e + 64) + 3 * tensor(rows, d);
+    const uint64_t routing =
+        tensor(rows, e) + slots * 16 + 64 * 8 + e * 8 + p->threads * (12 * e + 64) + 3 * tensor(rows, d);
     const uint64_t routed = 2 * tensor(slots, de) + tensor(slots, d) + prepared(p, slots, widest) + e * 2048;
     const uint64_t shared = 3 * tensor(rows, ds) + tensor(rows, d) + prepared(p, rows, (int)larger(ds, d));
     return larger(dense, routing + larger(routed, shared));
@@ -59,7 +64,8 @@ static uint64_t language_bytes(const Planner *p, const LanguageConfig *c, uint64
 {
     const uint64_t d = (uint64_t)c->hidden_size;
     const uint64_t layer = 5 * tensor(rows, d) + attention_bytes(p, c, rows) + ffn_bytes(p, c, rows);
-    const uint64_t head = 2 * tensor(wanted, d) + tensor(wanted, (uint64_t)c->vocab_size) + prepared(p, wanted, c->hidden_size);
+    const uint64_t head =
+        2 * tensor(wanted, d) + tensor(wanted, (uint64_t)c->vocab_size) + prepared(p, wanted, c->hidden_size);
     return tensor(rows, d) + 2 * tensor(rows, 256) + larger(layer, head);
 }
 
@@ -72,7 +78,8 @@ static uint64_t vision_bytes(const Planner *p, const Config *c)
     const uint64_t prepare = prepared(p, n, v->mlp_hidden > v->width ? v->mlp_hidden : v->width);
     const uint64_t patches = tensor(n, 3u * (uint64_t)v->patch_size * (uint64_t)v->patch_size) + 2 * tensor(n, w) +
                              prepared(p, n, 3 * v->patch_size * v->patch_size);
-    const uint64_t block = tensor(n, 3 * w) + 7 * tensor(n, w) + tensor(n, (uint64_t)v->mlp_hidden) + larger(scratch, prepare);
+    const uint64_t block =
+        tensor(n, 3 * w) + 7 * tensor(n, w) + tensor(n, (uint64_t)v->mlp_hidden) + larger(scratch, prepare);
     const uint64_t g = (uint64_t)j->grid * (uint64_t)j->grid, r = (uint64_t)j->downsample_ratio;
     const uint64_t inner = (uint64_t)j->n_embed * (uint64_t)j->mlp_ratio;
     const uint64_t project = tensor(n, w) + tensor(g, w * r * r) + (uint64_t)(j->depth + 1) * tensor(g, inner) +

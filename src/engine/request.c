@@ -25,8 +25,8 @@ static bool take_message(Conversation *c, const Vl2Message *m, Error *e)
     Role role;
     Str content = { 0 };
     if (!find_role(m->role, &role, e)) return false;
-    if (!conversation_place_images(m->content, m->n_content ? m->n_content : strlen(m->content), m->n_pictures, &content,
-                                   "the prompt", e))
+    if (!conversation_place_images(m->content, m->n_content ? m->n_content : strlen(m->content), m->n_pictures,
+                                   &content, "the prompt", e))
         return false;
     const char **name = xcalloc((size_t)m->n_pictures, sizeof *name);
     for (int k = 0; k < m->n_pictures; k++) name[k] = m->picture[k].name ? m->picture[k].name : "picture";
@@ -68,9 +68,9 @@ static bool build_prompt(Vl2Request *r, const Conversation *c, const Vl2Prompt *
     const int n_images = conversation_images(c);
     Image *image = xcalloc((size_t)n_images, sizeof *image);
     const double begin = clock_now();
-    const bool ok = decode_pictures(image, n_images, p, e) &&
-                    prompt_build(&r->prompt, &m->config, m->tokenizer, c, image,
-                                 p->raw_special ? ADDED_ALL : ADDED_GROUNDING, e);
+    const bool ok =
+        decode_pictures(image, n_images, p, e) &&
+        prompt_build(&r->prompt, &m->config, m->tokenizer, c, image, p->raw_special ? ADDED_ALL : ADDED_GROUNDING, e);
     for (int i = 0; i < n_images; i++) image_free(&image[i]);
     free(image);
     r->seconds_pictures = clock_now() - begin;
@@ -238,9 +238,12 @@ void request_take_token(Vl2Request *r, int32_t id)
     ids_add(&r->output, id); /* within the capacity taken at submission */
     const bool hidden = tokenizer_is_special(t, id) && !is_grounding_tag(tokenizer_special(t), id);
     if (!hidden || r->sampler.options.show_special) detokenize_push(&r->detokenizer, id, &r->text);
-    if (ends_at(r, id)) finish_text(r, "stop");
-    else if (stop_check(&r->stop, &r->text, r->released, &r->safe)) engine_finish(r, "stop");
-    else if ((int)r->output.n == r->limit) finish_text(r, "length");
+    if (ends_at(r, id))
+        finish_text(r, "stop");
+    else if (stop_check(&r->stop, &r->text, r->released, &r->safe))
+        engine_finish(r, "stop");
+    else if ((int)r->output.n == r->limit)
+        finish_text(r, "length");
 }
 
 /* ---- events ---- */
@@ -261,7 +264,8 @@ static bool take_event(Vl2Request *r, Vl2Event *event)
     } else if (r->done_news) {
         r->done_news = false;
         event->kind = VL2_DONE;
-    } else return false;
+    } else
+        return false;
     return true;
 }
 

@@ -55,7 +55,8 @@ static void penalise(Sampler *s, const float *logits)
     memcpy(s->score, logits, (size_t)s->vocab * sizeof *s->score);
     for (int i = 0; i < s->vocab; i++) {
         float *v = &s->score[i];
-        if (s->seen[i] && o->repetition_penalty != 1) *v = *v < 0 ? *v * o->repetition_penalty : *v / o->repetition_penalty;
+        if (s->seen[i] && o->repetition_penalty != 1)
+            *v = *v < 0 ? *v * o->repetition_penalty : *v / o->repetition_penalty;
         if (s->count[i]) *v -= o->presence_penalty + (float)s->count[i] * o->frequency_penalty;
     }
 }
@@ -187,7 +188,8 @@ static int32_t draw(Sampler *s, const float *logits)
 int32_t sampler_next(Sampler *s, const float *logits)
 {
     int32_t id;
-    if (s->options.temperature > 0) id = draw(s, logits);
+    if (s->options.temperature > 0)
+        id = draw(s, logits);
     else {
         penalise(s, logits);
         id = best_of(s->score, s->vocab);

@@ -9,10 +9,10 @@
 typedef struct {
     Vl2Sampling options;
     int vocab;
-    float *score;    /* [vocab] scratch */
-    int32_t *order;  /* [vocab] scratch: a heap of ids */
-    int32_t *count;  /* [vocab]: times in the answer */
-    bool *seen;      /* [vocab]: in the prompt or the answer */
+    float *score;   /* [vocab] scratch */
+    int32_t *order; /* [vocab] scratch: a heap of ids */
+    int32_t *count; /* [vocab]: times in the answer */
+    bool *seen;     /* [vocab]: in the prompt or the answer */
     Rng rng;
 } Sampler;
 

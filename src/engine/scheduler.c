@@ -12,7 +12,8 @@
 static int common_prefix(const Slot *s, const Vl2Request *r)
 {
     int n = 0;
-    while (n < s->n && n < r->prompt.n - 1 && s->key[n] == r->key[n]) n++; /* the last row has to be run for its logits */
+    while (n < s->n && n < r->prompt.n - 1 && s->key[n] == r->key[n])
+        n++; /* the last row has to be run for its logits */
     return n;
 }
 
@@ -24,7 +25,8 @@ static int best_slot(const Vl2Engine *e, const Vl2Request *r, int *reused)
     for (int i = 0; i < e->n_slots; i++) {
         const Slot *s = &e->slot[i];
         if (s->owner) continue;
-        const int n = e->model.positions.rope.dynamic ? 0 : common_prefix(s, r); /* dynamic: old keys have another base */
+        const int n =
+            e->model.positions.rope.dynamic ? 0 : common_prefix(s, r); /* dynamic: old keys have another base */
         if (found >= 0 && (n < *reused || (n == *reused && s->last_used >= e->slot[found].last_used))) continue;
         found = i;
         *reused = n;
@@ -87,7 +89,8 @@ static void encode_slice(Vl2Engine *e, Vl2Request *r)
     float *to = r->projected + (size_t)r->tiles_done * floats;
     bool again = false;
     const uint8_t *pixels = tile_pixels(r, r->tiles_done, &again);
-    if (again && !e->run.trace) memcpy(to, to - floats, floats * sizeof(float)); /* who looks sees every tile encoded */
+    if (again && !e->run.trace)
+        memcpy(to, to - floats, floats * sizeof(float)); /* who looks sees every tile encoded */
     else {
         arena_release(&e->step, 0);
         memcpy(to, model_encode_tile(&e->run, &e->model, pixels)->data, floats * sizeof(float));

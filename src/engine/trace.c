@@ -40,8 +40,10 @@ static void see(void *context, const char *name, int index, const Tensor *x)
 {
     Trace *t = context;
     char full[64];
-    if (is_single(name)) snprintf(full, sizeof full, "%s", name);
-    else snprintf(full, sizeof full, "%s.%d", name, index);
+    if (is_single(name))
+        snprintf(full, sizeof full, "%s", name);
+    else
+        snprintf(full, sizeof full, "%s.%d", name, index);
     if (!is_wanted(t, full)) return;
     TracedTensor *e = entry(t, full, (size_t)x->cols);
     const size_t rows = e->rows + (size_t)x->rows;
@@ -116,7 +118,8 @@ static void put(Output *o, const char *name, DType dtype, int n_dims, const int6
 
 static void put_prompt(Output *o, const Trace *t, const Prompt *p)
 {
-    int64_t *ids = new_copy(o, (size_t)p->n, sizeof *ids), *crop = new_copy(o, (size_t)p->n_images + 1, 2 * sizeof *crop);
+    int64_t *ids = new_copy(o, (size_t)p->n, sizeof *ids),
+            *crop = new_copy(o, (size_t)p->n_images + 1, 2 * sizeof *crop);
     const int64_t n = p->n, crops[2] = { p->n_images ? p->n_images : 1, 2 };
     for (int i = 0; i < p->n; i++) ids[i] = p->id[i];
     for (int i = 0; i < p->n_images; i++) {

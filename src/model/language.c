@@ -34,8 +34,8 @@ static Tensor *mla(Run *r, const Mla *m, const Tensor *h, const LanguageConfig *
     rope_apply(r, angles, kv, 1, rank + d_rope, rank);
     kv_append(r, cache, layer, b, kv, NULL);
 
-    q = latent_query(r, q, &m->kv_b, c->n_heads, d_nope, d_rope);                   /* [rows, n_heads * (rank + d_rope)] */
-    Tensor *o = attend_cache(r, q, c->n_heads, p->softmax_scale, b, cache, layer);  /* [rows, n_heads * rank] */
+    q = latent_query(r, q, &m->kv_b, c->n_heads, d_nope, d_rope); /* [rows, n_heads * (rank + d_rope)] */
+    Tensor *o = attend_cache(r, q, c->n_heads, p->softmax_scale, b, cache, layer); /* [rows, n_heads * rank] */
     return linear(r, latent_value(r, o, &m->kv_b, c->n_heads, d_nope, c->v_head_dim), &m->o);
 }
 

@@ -31,8 +31,8 @@ static bool set_ends(Tokenizer *t, const char *dir, Error *e)
         json_decref(v);
         if (!ok || found) return ok;
     }
-    return fail(e, ERR_FORMAT, "%s: neither tokenizer_config.json nor special_tokens_map.json names bos_token and eos_token",
-                dir);
+    return fail(e, ERR_FORMAT,
+                "%s: neither tokenizer_config.json nor special_tokens_map.json names bos_token and eos_token", dir);
 }
 
 Tokenizer *model_tokenizer(const char *dir, const char *pad_token, Error *e)
@@ -55,8 +55,10 @@ static bool check_vocabulary(const Model *m, const char *dir, Error *e)
 {
     const int have = m->config.language.vocab_size, need = tokenizer_count(m->tokenizer);
     if (need <= have) return true;
-    return fail(e, ERR_FORMAT, "%s: tokenizer.json has %d tokens (with those that the processor adds), config.json says "
-                "vocab_size %d", dir, need, have);
+    return fail(e, ERR_FORMAT,
+                "%s: tokenizer.json has %d tokens (with those that the processor adds), config.json says "
+                "vocab_size %d",
+                dir, need, have);
 }
 
 bool model_open(Model *m, const char *dir, Error *e)

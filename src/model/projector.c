@@ -41,6 +41,8 @@ void image_layout(const ProjectorWeights *w, const float *projected, int g, int 
     const float *local = projected + (size_t)(g * g) * (size_t)d;
     row = global_first ? grid_rows(w, projected, g, d, 1, 1, row) : grid_rows(w, local, g, d, across, down, row);
     *row++ = w->view_seperator;
-    if (global_first) grid_rows(w, local, g, d, across, down, row);
-    else grid_rows(w, projected, g, d, 1, 1, row);
+    if (global_first)
+        grid_rows(w, local, g, d, across, down, row);
+    else
+        grid_rows(w, projected, g, d, 1, 1, row);
 }

@@ -32,7 +32,8 @@ static bool put_text(Writer *w, const Tokenizer *t, const Piece *piece, AddedTok
 {
     Ids ids = { 0 };
     bool ok = tokenizer_encode(t, piece->text, piece->n, piece->is_template ? ADDED_ALL : added, &ids, e);
-    if (ok && ids.n > (size_t)(INT_MAX / 2 - w->p->n)) ok = fail(e, ERR_LIMIT, "the prompt has more than %d tokens", INT_MAX / 2);
+    if (ok && ids.n > (size_t)(INT_MAX / 2 - w->p->n))
+        ok = fail(e, ERR_LIMIT, "the prompt has more than %d tokens", INT_MAX / 2);
     for (size_t i = 0; ok && i < ids.n; i++) put(w, ids.id[i], false, piece->is_answer);
     ids_free(&ids);
     return ok;

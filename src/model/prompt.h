@@ -15,8 +15,8 @@ typedef struct {
 } PromptImage;
 
 typedef struct {
-    int32_t *id;   /* [n]; image positions hold the id of <image> */
-    bool *is_image; /* [n]: images_seq_mask */
+    int32_t *id;     /* [n]; image positions hold the id of <image> */
+    bool *is_image;  /* [n]: images_seq_mask */
     bool *is_answer; /* [n]: assistant text and its end token */
     int n;
     PromptImage *image;

@@ -6,8 +6,10 @@
 void pixel_table(const ProcessorConfig *c, PixelTable *table)
 {
     for (int channel = 0; channel < 3; channel++)
-        if (c->normalize) byte_to_float((float)c->image_mean[channel], (float)c->image_std[channel], table->of[channel]);
-        else byte_to_float(0, 1, table->of[channel]);
+        if (c->normalize)
+            byte_to_float((float)c->image_mean[channel], (float)c->image_std[channel], table->of[channel]);
+        else
+            byte_to_float(0, 1, table->of[channel]);
 }
 
 static Tensor *block_forward(Run *r, const VisionBlock *b, Tensor *x, const VisionConfig *c)

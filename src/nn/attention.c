@@ -11,7 +11,10 @@
 
 #include "nn/ops.h"
 
-static int smaller(int a, int b) { return a < b ? a : b; }
+static int smaller(int a, int b)
+{
+    return a < b ? a : b;
+}
 
 /* ---- over the cache ---- */
 
@@ -66,7 +69,8 @@ static void begin_pairs(const CacheJob *j, const Strip *t, Work *w)
     const Matmul *mm = &j->r->k->matmul[COMPUTE_F32][s->dtype];
     const int pairs = t->n_rows * t->n_heads;
     for (int i = 0; i < pairs; i++) {
-        const float *q = tensor_row(j->q, t->row + i / t->n_heads) + (size_t)(t->head + i % t->n_heads) * (size_t)s->d_k;
+        const float *q =
+            tensor_row(j->q, t->row + i / t->n_heads) + (size_t)(t->head + i % t->n_heads) * (size_t)s->d_k;
         mm->prepare(w->q + (size_t)i * j->q_stride, q, s->d_k);
         w->max[i] = -INFINITY;
         w->sum[i] = 0;
@@ -97,13 +101,14 @@ static void attend_block(const CacheJob *j, const Strip *t, Work *w, int block, 
     int first = 0; /* pairs before it stand before this block and see none of its keys */
     for (int i = 0; i < pairs; i++) {
         const int visible = smaller(n_keys, j->b->row[t->row + i / t->n_heads].position + 1 - block * KV_PAGE);
-        if (visible <= 0) first = i + 1;
+        if (visible <= 0)
+            first = i + 1;
         else
             soften(k, w->s + (size_t)i * KV_PAGE, visible, j->scale, w->o + (size_t)i * (size_t)s->d_v, s->d_v,
                    &w->max[i], &w->sum[i]);
     }
-    k->matmul_add[s->dtype](w->o + (size_t)first * (size_t)s->d_v, (size_t)s->d_v, w->s + (size_t)first * KV_PAGE, KV_PAGE,
-                            pairs - first, at.v, at.v_stride, s->d_v, n_keys);
+    k->matmul_add[s->dtype](w->o + (size_t)first * (size_t)s->d_v, (size_t)s->d_v, w->s + (size_t)first * KV_PAGE,
+                            KV_PAGE, pairs - first, at.v, at.v_stride, s->d_v, n_keys);
 }
 
 static void attend_strip(void *context, int i, int thread)
@@ -132,7 +137,8 @@ static int cut_strips(const Batch *b, int n_kv_heads, int group, int threads, St
     int n = 0;
     for (int row = 0, n_rows; row < b->n; row += n_rows) {
         n_rows = 1;
-        while (n_rows < most_rows && row + n_rows < b->n && b->row[row + n_rows].sequence == b->row[row].sequence) n_rows++;
+        while (n_rows < most_rows && row + n_rows < b->n && b->row[row + n_rows].sequence == b->row[row].sequence)
+            n_rows++;
         for (int g = 0; g < n_kv_heads; g++)
             for (int h = 0; h < group; h += heads)
                 out[n++] = (Strip){ row, n_rows, g, g * group + h, smaller(heads, group - h) };
@@ -148,7 +154,8 @@ Tensor *attend_cache(Run *r, const Tensor *q, int n_heads, float scale, const Ba
     const ArenaMark mark = arena_mark(r->arena);
     Strip *strip = arena_get(r->arena, (size_t)b->n * (size_t)n_heads * sizeof *strip); /* at most */
     const int n = cut_strips(b, s->n_kv_heads, n_heads / s->n_kv_heads, pool_threads(r->pool), strip);
-    CacheJob j = { r, q, out, scale, b, c, layer, strip, { 0 }, r->k->matmul[COMPUTE_F32][s->dtype].prepared_bytes(s->d_k) };
+    CacheJob j = { r, q,     out,   scale, b,
+                   c, layer, strip, { 0 }, r->k->matmul[COMPUTE_F32][s->dtype].prepared_bytes(s->d_k) };
     j.scratch = scratch_new(r, work_bytes(MAX_PAIRS, j.q_stride, s->d_v));
     pool_run(r->pool, n, attend_strip, &j);
     arena_release(r->arena, mark);
@@ -173,9 +180,9 @@ static void attend_tile_head(void *context, int i, int thread)
     const TileJob *j = context;
     const int tile = i / j->n_heads, head = i % j->n_heads, n = j->patches, d = j->d, width = j->n_heads * d;
     const int base = tile * n;
-    float *kt = scratch_of(j->scratch, thread);      /* [d][n] */
-    float *v = kt + (size_t)d * (size_t)n;           /* [n][d] */
-    float *s = v + (size_t)n * (size_t)d;            /* [TILE_STRIP][n] */
+    float *kt = scratch_of(j->scratch, thread); /* [d][n] */
+    float *v = kt + (size_t)d * (size_t)n;      /* [n][d] */
+    float *s = v + (size_t)n * (size_t)d;       /* [TILE_STRIP][n] */
     const float scale = 1 / sqrtf((float)d);
     for (int key = 0; key < n; key++) {
         const float *row = tensor_row(j->qkv, base + key) + head * d;

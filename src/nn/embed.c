@@ -11,10 +11,11 @@ Tensor *embed(Run *r, const Weight *table, const Batch *b)
     for (int i = 0; i < b->n; i++) {
         const BatchRow *row = &b->row[i];
         assert(row->image || (row->token >= 0 && row->token < table->rows));
-        if (row->image) memcpy(tensor_row(x, i), row->image, (size_t)x->cols * sizeof(float));
+        if (row->image)
+            memcpy(tensor_row(x, i), row->image, (size_t)x->cols * sizeof(float));
         else
-            r->k->to_f32[table->dtype](tensor_row(x, i), (const unsigned char *)table->data + (size_t)row->token * stride,
-                                       x->cols);
+            r->k->to_f32[table->dtype](tensor_row(x, i),
+                                       (const unsigned char *)table->data + (size_t)row->token * stride, x->cols);
     }
     return x;
 }
@@ -25,7 +26,6 @@ Tensor *rows_wanted(Run *r, const Tensor *x, const Batch *b)
     for (int i = 0; i < b->n; i++) n += b->row[i].wants_logits;
     Tensor *y = tensor_new(r, n, x->cols);
     for (int i = 0, to = 0; i < b->n; i++)
-        if (b->row[i].wants_logits)
-            memcpy(tensor_row(y, to++), tensor_row(x, i), (size_t)x->cols * sizeof(float));
+        if (b->row[i].wants_logits) memcpy(tensor_row(y, to++), tensor_row(x, i), (size_t)x->cols * sizeof(float));
     return y;
 }

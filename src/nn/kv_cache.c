@@ -26,7 +26,8 @@ bool kv_open(KvCache *c, const KvShape *s, int n_sequences, int max_tokens, Erro
     c->page_bytes = KV_PAGE * row_elements(s) * dtype_bytes(s->dtype);
     c->pages_per_sequence = max_tokens / KV_PAGE + (max_tokens % KV_PAGE != 0);
     if (!mul_fits((size_t)c->pages_per_sequence, (size_t)n_sequences, &c->mapped) || c->mapped > INT32_MAX)
-        return fail(e, ERR_LIMIT, "%d sequences of %d tokens are more than the cache can number", n_sequences, max_tokens);
+        return fail(e, ERR_LIMIT, "%d sequences of %d tokens are more than the cache can number", n_sequences,
+                    max_tokens);
     c->n_pages = (int)c->mapped;
     if (!mul_fits(c->mapped, c->page_bytes, &c->mapped) || !mul_fits(c->mapped, (size_t)s->n_layers, &c->mapped))
         return fail(e, ERR_LIMIT, "a cache of %d sequences of %d tokens is too large", n_sequences, max_tokens);

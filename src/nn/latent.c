@@ -52,7 +52,8 @@ Tensor *latent_query(Run *r, const Tensor *q, const Weight *kv_b, int n_heads, i
 {
     const int d_v = kv_b->rows / n_heads - d_nope;
     assert(q->cols == n_heads * (d_nope + d_rope));
-    Job j = { r, q, tensor_new(r, q->rows, n_heads * (kv_b->cols + d_rope)), kv_b, n_heads, d_nope, d_rope, d_v, { 0 }, 0 };
+    Job j = { r,     q, tensor_new(r, q->rows, n_heads * (kv_b->cols + d_rope)), kv_b, n_heads, d_nope, d_rope, d_v,
+              { 0 }, 0 };
     pool_run(r->pool, (q->rows + STRIP - 1) / STRIP * n_heads, query_strip, &j);
     return j.y;
 }

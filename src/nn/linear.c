@@ -22,8 +22,7 @@ static void prepare_rows(void *context, int begin, int end, int thread)
 {
     const Job *j = context;
     (void)thread;
-    for (int i = begin; i < end; i++)
-        j->mm->prepare(j->xp + (size_t)i * j->xp_stride, tensor_row(j->x, i), j->x->cols);
+    for (int i = begin; i < end; i++) j->mm->prepare(j->xp + (size_t)i * j->xp_stride, tensor_row(j->x, i), j->x->cols);
 }
 
 static void multiply_block(void *context, int i, int thread)
@@ -57,7 +56,8 @@ static Tensor *multiply(Run *r, const Tensor *x, const Linear *l, Compute c)
     const ArenaMark mark = arena_mark(r->arena);
     const Matmul *mm = &r->k->matmul[c][l->w.dtype];
     const size_t stride = mm->prepared_bytes(x->cols);
-    Job j = { r->k, mm, x, arena_get(r->arena, stride * (size_t)x->rows), stride, l, y, block_rows(r, x->rows, l->w.rows) };
+    Job j = { r->k,   mm, x, arena_get(r->arena, stride * (size_t)x->rows),
+              stride, l,  y, block_rows(r, x->rows, l->w.rows) };
     pool_ranges(r->pool, x->rows, 16, prepare_rows, &j);
     pool_run(r->pool, (l->w.rows + j.block - 1) / j.block, multiply_block, &j);
     arena_release(r->arena, mark);

@@ -250,8 +250,17 @@ Tensor *experts(Run *r, const Tensor *x, const Expert *e, const Routing *g)
     const ArenaMark mark = arena_mark(r->arena);
     const int most = d_expert > d_model ? d_expert : d_model;
     ExpertTask *task = arena_get(r->arena, (size_t)g->n_experts * (size_t)(most / block + 1) * sizeof *task);
-    ExpertJob j = { r, x, e, g, task, tensor_new(r, slots, d_expert), tensor_new(r, slots, d_expert),
-                    tensor_new(r, slots, d_model), y, NULL, 0 };
+    ExpertJob j = { r,
+                    x,
+                    e,
+                    g,
+                    task,
+                    tensor_new(r, slots, d_expert),
+                    tensor_new(r, slots, d_expert),
+                    tensor_new(r, slots, d_model),
+                    y,
+                    NULL,
+                    0 };
     const Matmul *mm = matmul_of(r, &e[0].gate);
     const size_t x_bytes = mm->prepared_bytes(x->cols), act_bytes = mm->prepared_bytes(d_expert);
     j.xp = arena_get(r->arena, (size_t)slots * (x_bytes > act_bytes ? x_bytes : act_bytes));

@@ -9,8 +9,9 @@
 #include "nn/run.h"
 
 /* ---- linear.c ---- */
-Tensor *linear(Run *r, const Tensor *x, const Linear *l);      /* [rows, l.w.rows] */
-Tensor *linear_f32(Run *r, const Tensor *x, const Linear *l);  /* f32 activations whatever the compute type: the router */
+Tensor *linear(Run *r, const Tensor *x, const Linear *l); /* [rows, l.w.rows] */
+Tensor *linear_f32(Run *r, const Tensor *x,
+                   const Linear *l); /* f32 activations whatever the compute type: the router */
 
 /* ---- norm.c ---- */
 Tensor *rms_norm(Run *r, const Tensor *x, const Norm *n);
@@ -19,10 +20,11 @@ Tensor *layer_norm(Run *r, const Tensor *x, const Norm *n);
 
 /* ---- act.c ---- */
 Tensor *add(Run *r, const Tensor *a, const Tensor *b);
-Tensor *add_rows_repeated(Run *r, const Tensor *x, const float *table, int period); /* row i gets table row i % period */
-Tensor *swiglu(Run *r, const Tensor *gate, const Tensor *up);                      /* silu(gate) * up */
-Tensor *gelu_tanh(Run *r, Tensor *x);                                              /* in place; returns x */
-Tensor *gelu_erf(Run *r, Tensor *x);                                               /* in place; returns x */
+Tensor *add_rows_repeated(Run *r, const Tensor *x, const float *table,
+                          int period);                        /* row i gets table row i % period */
+Tensor *swiglu(Run *r, const Tensor *gate, const Tensor *up); /* silu(gate) * up */
+Tensor *gelu_tanh(Run *r, Tensor *x);                         /* in place; returns x */
+Tensor *gelu_erf(Run *r, Tensor *x);                          /* in place; returns x */
 
 /* ---- rope.c ---- */
 typedef enum { ROPE_PAIRS_HALVES, ROPE_PAIRS_INTERLEAVED } RopePairs;
@@ -92,7 +94,7 @@ Routing *route(Run *r, const Tensor *router_logits, const Router *m);
 Tensor *experts(Run *r, const Tensor *x, const Expert *e, const Routing *g);
 
 /* ---- embed.c ---- */
-Tensor *embed(Run *r, const Weight *table, const Batch *b); /* rows of the table, or the batch's ready image rows */
+Tensor *embed(Run *r, const Weight *table, const Batch *b);   /* rows of the table, or the batch's ready image rows */
 Tensor *rows_wanted(Run *r, const Tensor *x, const Batch *b); /* the rows with wants_logits, in order */
 
 /* ---- patch.c ---- */

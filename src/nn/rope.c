@@ -49,8 +49,10 @@ static void rotate_rows(void *context, int begin, int end, int thread)
         for (int h = 0; h < j->n_heads; h++) {
             float *x = tensor_row(j->x, i) + (size_t)h * (size_t)j->d_head + j->offset;
             const float *c = tensor_row(j->a->cosine, i), *s = tensor_row(j->a->sine, i);
-            if (p->pairs == ROPE_PAIRS_HALVES) j->k->rope_halves(x, c, s, p->d);
-            else j->k->rope_interleaved(x, c, s, p->d);
+            if (p->pairs == ROPE_PAIRS_HALVES)
+                j->k->rope_halves(x, c, s, p->d);
+            else
+                j->k->rope_interleaved(x, c, s, p->d);
         }
 }
 

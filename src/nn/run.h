@@ -47,8 +47,8 @@ typedef struct {
 typedef struct {
     const Kernels *k;
     Pool *pool;
-    Arena *arena;    /* of this step */
-    Compute compute; /* how activations enter a product with bf16 weights; all other products are f32 */
+    Arena *arena;           /* of this step */
+    Compute compute;        /* how activations enter a product with bf16 weights; all other products are f32 */
     const TraceSink *trace; /* NULL: nobody looks */
 } Run;
 
@@ -58,7 +58,10 @@ Tensor *tensor_zero(Run *r, int rows, int cols);
 /* Columns [begin, begin + n) of every row, without a copy. */
 Tensor *tensor_cols(Run *r, const Tensor *t, int begin, int n);
 Tensor *tensor_rows(Run *r, const Tensor *t, int begin, int n);
-static inline float *tensor_row(const Tensor *t, int i) { return t->data + (size_t)i * t->ld; }
+static inline float *tensor_row(const Tensor *t, int i)
+{
+    return t->data + (size_t)i * t->ld;
+}
 
 static inline void run_trace(const Run *r, const char *name, int index, const Tensor *t)
 {
@@ -75,6 +78,9 @@ typedef struct {
     size_t stride;
 } Scratch;
 Scratch scratch_new(Run *r, size_t bytes);
-static inline void *scratch_of(Scratch s, int thread) { return s.base + s.stride * (size_t)thread; }
+static inline void *scratch_of(Scratch s, int thread)
+{
+    return s.base + s.stride * (size_t)thread;
+}
 
 #endif

@@ -14,7 +14,8 @@ static Logits prompt_logits(const char *model, const char *conversation, const V
     Trace t;
     Vl2Sampling one = VL2_GREEDY;
     one.max_tokens = 1;
-    load_messages(&m, json_object_get(json_object_get(json_object_get(file, "conversations"), conversation), "messages"));
+    load_messages(&m,
+                  json_object_get(json_object_get(json_object_get(file, "conversations"), conversation), "messages"));
     Vl2Engine *e = open_engine(model, o);
     trace_open(&t, "logits");
     engine_trace(e, &t.sink, true);

@@ -58,8 +58,10 @@ static double compare(const FileTensor *expected, size_t at, size_t n, const flo
 static const TracedTensor *seen(const Fixture *f, const char *name, int index)
 {
     char full[64];
-    if (index < 0) snprintf(full, sizeof full, "%s", name);
-    else snprintf(full, sizeof full, "%s.%d", name, index);
+    if (index < 0)
+        snprintf(full, sizeof full, "%s", name);
+    else
+        snprintf(full, sizeof full, "%s.%d", name, index);
     const TracedTensor *t = trace_find(&f->trace, full);
     if (!t) fail_msg("%s was not traced", full);
     return t;
@@ -82,7 +84,8 @@ static void check_ids(const Fixture *f)
     }
     int32_t *labels = xcalloc((size_t)p->n, sizeof *labels);
     for (int masked = 0; masked < 2; masked++) {
-        const FileTensor *t = want(f->expected, masked ? "target_ids_mask_prompt_true" : "target_ids_mask_prompt_false");
+        const FileTensor *t =
+            want(f->expected, masked ? "target_ids_mask_prompt_true" : "target_ids_mask_prompt_false");
         prompt_labels(p, masked, labels);
         for (int i = 0; i < p->n; i++) assert_int_equal(labels[i], int_at(t, (size_t)i));
     }
@@ -117,7 +120,8 @@ static void check_pixels(const Fixture *f)
 static void check_vision(const Fixture *f)
 {
     const VisionConfig *c = &f->engine->model.config.vision;
-    const FileTensor *blocks = want(f->expected, "vision_blocks_tile0_first4"), *sub = want(f->expected, "vision_out_sub");
+    const FileTensor *blocks = want(f->expected, "vision_blocks_tile0_first4"),
+                     *sub = want(f->expected, "vision_out_sub");
     const size_t width = (size_t)c->width, tile = (size_t)(c->grid * c->grid) * width;
     double worst = 0;
     for (int i = 0; i <= c->layers; i++)
@@ -139,7 +143,8 @@ static void check_projector(const Fixture *f)
     const TracedTensor *out = seen(f, "projector_out", -1);
     const FileTensor *whole = tensor_files_find(f->expected, "projector_out");
     double worst = 0;
-    if (whole) worst = compare(whole, 0, n_elements(whole), out->data, 1);
+    if (whole)
+        worst = compare(whole, 0, n_elements(whole), out->data, 1);
     else {
         const FileTensor *sub = want(f->expected, "projector_out_sub");
         const size_t n = (size_t)f->r->n_tiles, per_tile = n_elements(sub) / n, tile = out->rows / n * out->cols;
@@ -154,7 +159,8 @@ static void check_embeddings(const Fixture *f)
     const TracedTensor *x = seen(f, "inputs_embeds", -1);
     const FileTensor *whole = tensor_files_find(f->expected, "inputs_embeds");
     double worst = 0;
-    if (whole) worst = compare(whole, 0, n_elements(whole), x->data, 1);
+    if (whole)
+        worst = compare(whole, 0, n_elements(whole), x->data, 1);
     else {
         const FileTensor *sub = want(f->expected, "inputs_embeds_sub");
         for (size_t i = 0; i < (size_t)sub->dim[0]; i++)
@@ -173,17 +179,20 @@ static void check_layers(const Fixture *f)
         double worst = 0;
         snprintf(full, sizeof full, "%s_last4", name[k]);
         for (int i = 0; i < layers; i++)
-            worst = fmax(worst, compare(want(f->expected, full), (size_t)i * 4 * d, 4 * d, seen(f, name[k], i)->data + (n - 4) * d, 1));
+            worst = fmax(worst, compare(want(f->expected, full), (size_t)i * 4 * d, 4 * d,
+                                        seen(f, name[k], i)->data + (n - 4) * d, 1));
         assert_within(full, worst, bound_of(f->spec, full));
     }
-    double worst = compare(want(f->expected, "final_norm_last4"), 0, 4 * d, seen(f, "final_norm", -1)->data + (n - 4) * d, 1);
+    double worst =
+        compare(want(f->expected, "final_norm_last4"), 0, 4 * d, seen(f, "final_norm", -1)->data + (n - 4) * d, 1);
     assert_within("final_norm_last4", worst, bound_of(f->spec, "final_norm_last4"));
     worst = 0;
     for (int i = 0; i < layers; i++)
         for (size_t row = 0; row < n; row++) {
             double squares = 0;
             for (size_t c = 0; c < d; c++) squares += pow(seen(f, "layer_out", i)->data[row * d + c], 2);
-            worst = worse(worst, sqrt(squares / (double)d), f32_at(want(f->expected, "layer_out_rms_all"), (size_t)i * n + row));
+            worst = worse(worst, sqrt(squares / (double)d),
+                          f32_at(want(f->expected, "layer_out_rms_all"), (size_t)i * n + row));
         }
     assert_within("layer_out_rms_all", worst, bound_of(f->spec, "layer_out_all_positions"));
 }
@@ -264,7 +273,8 @@ int main(void)
     static char name[N_GOLDEN_MODELS * N_GOLDEN_CONVERSATIONS][96];
     struct CMUnitTest tests[N_GOLDEN_MODELS * N_GOLDEN_CONVERSATIONS];
     for (int i = 0; i < N_GOLDEN_MODELS * N_GOLDEN_CONVERSATIONS; i++) {
-        cases[i] = (Case){ golden_models[i / N_GOLDEN_CONVERSATIONS], golden_conversations[i % N_GOLDEN_CONVERSATIONS] };
+        cases[i] =
+            (Case){ golden_models[i / N_GOLDEN_CONVERSATIONS], golden_conversations[i % N_GOLDEN_CONVERSATIONS] };
         snprintf(name[i], sizeof name[i], "%s_%s_equals_official", cases[i].model, cases[i].conversation);
         tests[i] = (struct CMUnitTest){ name[i], equals_official, NULL, NULL, &cases[i] };
     }

@@ -33,7 +33,8 @@ static Answer answer(const char *model, const char *conversation, const Setup *s
     Messages m;
     Answer a = { 0 };
     Trace t;
-    load_messages(&m, json_object_get(json_object_get(json_object_get(file, "conversations"), conversation), "messages"));
+    load_messages(&m,
+                  json_object_get(json_object_get(json_object_get(file, "conversations"), conversation), "messages"));
     Vl2Engine *e = open_engine(model, &s->options);
     trace_open(&t, "logits");
     engine_trace(e, &t.sink, false);
@@ -60,7 +61,8 @@ static void for_setups(const char *model, const char *conversation, const Setup 
     for (int i = 1; i < n; i++) {
         char what[160];
         Answer other = answer(model, conversation, &s[i]);
-        snprintf(what, sizeof what, "%s %s, %d threads, chunk %d", model, conversation, s[i].options.threads, s[i].options.chunk);
+        snprintf(what, sizeof what, "%s %s, %d threads, chunk %d", model, conversation, s[i].options.threads,
+                 s[i].options.chunk);
         assert_same(what, &first, &other);
         free(other.logits);
     }
@@ -69,15 +71,18 @@ static void for_setups(const char *model, const char *conversation, const Setup 
 
 static void same_for_any_number_of_threads(void **state)
 {
-    static const Setup s[] = { { { .threads = 1 }, greedy_24 }, { { .threads = 2 }, greedy_24 }, { { .threads = 3 }, greedy_24 } };
+    static const Setup s[] = { { { .threads = 1 }, greedy_24 },
+                               { { .threads = 2 }, greedy_24 },
+                               { { .threads = 3 }, greedy_24 } };
     (void)state;
     for (int i = 0; i < N_GOLDEN_MODELS; i++) for_setups(golden_models[i], "multi", s, 3);
 }
 
 static void same_for_any_chunk(void **state)
 {
-    static const Setup s[] = { { { .chunk = 4096 }, greedy_24 }, { { .chunk = 1 }, greedy_24 },  { { .chunk = 7 }, greedy_24 },
-                               { { .chunk = 16 }, greedy_24 },   { { .chunk = 64 }, greedy_24 }, { { .chunk = 512 }, greedy_24 } };
+    static const Setup s[] = { { { .chunk = 4096 }, greedy_24 }, { { .chunk = 1 }, greedy_24 },
+                               { { .chunk = 7 }, greedy_24 },    { { .chunk = 16 }, greedy_24 },
+                               { { .chunk = 64 }, greedy_24 },   { { .chunk = 512 }, greedy_24 } };
     (void)state;
     for (int i = 0; i < N_GOLDEN_MODELS; i++) for_setups(golden_models[i], "single", s, 6);
 }
@@ -92,8 +97,9 @@ static void same_alone_or_together(void **state)
         Vl2Request *r[N_GOLDEN_CONVERSATIONS];
         Vl2Engine *e = open_engine(golden_models[i], &(Vl2Options){ .sequences = 3, .chunk = 100 });
         for (int k = 0; k < N_GOLDEN_CONVERSATIONS; k++) {
-            load_messages(&m[k], json_object_get(json_object_get(json_object_get(file, "conversations"),
-                                                                 golden_conversations[k]), "messages"));
+            load_messages(
+                &m[k], json_object_get(json_object_get(json_object_get(file, "conversations"), golden_conversations[k]),
+                                       "messages"));
             r[k] = submit(e, &m[k], &greedy_24);
         }
         for (int k = N_GOLDEN_CONVERSATIONS - 1; k >= 0; k--) run_to_end(r[k]);
@@ -144,10 +150,13 @@ static void logits_in_a_ragged_batch_have_the_bits_of_a_lone_run(void **state)
         Vl2Request *r[2];
         Answer alone[2];
         for (int k = 0; k < 2; k++) alone[k] = answer(golden_models[i], pair[k], &(Setup){ { 0 }, greedy_24 });
-        Mixed mixed = { open_engine(golden_models[i], &(Vl2Options){ .sequences = 2, .chunk = 50 }), alone, { 0 }, 0, 0 };
+        Mixed mixed = {
+            open_engine(golden_models[i], &(Vl2Options){ .sequences = 2, .chunk = 50 }), alone, { 0 }, 0, 0
+        };
         engine_trace(mixed.e, &(TraceSink){ see_mixed, &mixed }, false);
         for (int k = 0; k < 2; k++) {
-            load_messages(&m[k], json_object_get(json_object_get(json_object_get(file, "conversations"), pair[k]), "messages"));
+            load_messages(
+                &m[k], json_object_get(json_object_get(json_object_get(file, "conversations"), pair[k]), "messages"));
             r[k] = submit(mixed.e, &m[k], &greedy_24);
         }
         run_to_end(r[0]);
@@ -172,7 +181,8 @@ static void same_from_a_kept_prefix(void **state)
         json_t *file = load_case(golden_models[i]);
         Messages m;
         Trace t;
-        load_messages(&m, json_object_get(json_object_get(json_object_get(file, "conversations"), "multi"), "messages"));
+        load_messages(&m,
+                      json_object_get(json_object_get(json_object_get(file, "conversations"), "multi"), "messages"));
         Vl2Engine *e = open_engine(golden_models[i], NULL);
         Answer first = { 0 };
         for (int round = 0; round < 2; round++) {
@@ -182,7 +192,8 @@ static void same_from_a_kept_prefix(void **state)
             run_to_end(r);
             Answer a = { 0 };
             keep_answer(&a, r, trace_find(&t, "logits"));
-            if (round == 0) first = a;
+            if (round == 0)
+                first = a;
             else {
                 assert_int_equal(vl2_result(r)->n_reused, r->prompt.n - 1);
                 assert_same("from a kept prefix", &first, &a);

@@ -9,10 +9,12 @@ static void distributions_equal_official(void **state)
         TensorFiles *probs = load_expected(golden_models[i], json_string_value(json_object_get(sampling, "file")));
         size_t k;
         double worst = 0, bound = 0;
-        json_array_foreach(json_object_get(sampling, "rows"), k, row) {
+        json_array_foreach(json_object_get(sampling, "rows"), k, row)
+        {
             const char *conversation = json_string_value(json_object_get(row, "conversation"));
             const json_t *spec = json_object_get(json_object_get(file, "conversations"), conversation);
-            TensorFiles *expected = load_expected(golden_models[i], json_string_value(json_object_get(spec, "expected_file")));
+            TensorFiles *expected =
+                load_expected(golden_models[i], json_string_value(json_object_get(spec, "expected_file")));
             const FileTensor *ids = want(expected, "input_ids"), *logits = want(expected, "logits_last");
             const FileTensor *p = want(probs, json_string_value(json_object_get(row, "tensor")));
             const int vocab = (int)n_elements(logits), n = (int)n_elements(ids);
