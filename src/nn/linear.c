@@ -1,8 +1,9 @@
 /* linear.c - y = x W^T + b.
  *
- * The rows of x are prepared once for the weight's number type, then the outputs are split among the threads: each takes
- * a block of weight rows and all rows of x. A block of 64 weight rows stays in the second-level cache while the rows of x
- * pass by; with few rows the blocks are long, so that a thread reads one long stream of weights. */
+ * The rows of x are prepared once for the weight's number type, then the outputs are split among the threads into blocks:
+ * some rows of x against some rows of W. Both fit in the second-level cache together, and the tasks of one block of x follow
+ * each other, so that x stays there while W passes by. With few rows the blocks of W are long: a thread reads one long
+ * stream of weights. */
 #include <assert.h>
 
 #include "nn/ops.h"
@@ -15,7 +16,7 @@ typedef struct {
     size_t xp_stride;
     const Linear *l;
     Tensor *y;
-    int block;
+    int x_block, w_block, n_w_blocks; /* rows of x and of W that one task takes; blocks of W */
 } Job;
 
 static void prepare_rows(void *context, int begin, int end, int thread)
@@ -25,28 +26,44 @@ static void prepare_rows(void *context, int begin, int end, int thread)
     for (int i = begin; i < end; i++) j->mm->prepare(j->xp + (size_t)i * j->xp_stride, tensor_row(j->x, i), j->x->cols);
 }
 
+static int smaller(int a, int b)
+{
+    return a < b ? a : b;
+}
+
 static void multiply_block(void *context, int i, int thread)
 {
     const Job *j = context;
     const Weight *w = &j->l->w;
-    const int begin = i * j->block, n = (w->rows - begin < j->block ? w->rows - begin : j->block);
+    const int row = i / j->n_w_blocks * j->x_block, col = i % j->n_w_blocks * j->w_block;
+    const int m = smaller(j->x->rows - row, j->x_block), n = smaller(w->rows - col, j->w_block);
     const size_t stride = (size_t)w->cols * dtype_bytes(w->dtype);
     (void)thread;
-    j->mm->run(j->y->data + begin, j->y->ld, j->xp, j->x->rows, (const unsigned char *)w->data + (size_t)begin * stride,
-               stride, n, w->cols);
-    if (!j->l->bias) return;
-    for (int row = 0; row < j->y->rows; row++) {
-        float *y = tensor_row(j->y, row) + begin;
-        j->k->add(y, y, j->l->bias + begin, n);
+    j->mm->run(tensor_row(j->y, row) + col, j->y->ld, j->xp + (size_t)row * j->xp_stride, m,
+               (const unsigned char *)w->data + (size_t)col * stride, stride, n, w->cols);
+    for (int k = row; j->l->bias && k < row + m; k++) {
+        float *y = tensor_row(j->y, k) + col;
+        j->k->add(y, y, j->l->bias + col, n);
     }
 }
 
-/* Weight rows that one task takes. */
-static int block_rows(const Run *r, int x_rows, int w_rows)
+static int blocks(int n, int block)
 {
-    if (x_rows >= 16) return 64;
-    const int share = w_rows / (4 * pool_threads(r->pool));
-    return share < 32 ? 32 : (share + 7) / 8 * 8;
+    return (n + block - 1) / block;
+}
+
+/* The blocks of one product, for a second-level cache of 1 MiB: see docs/speed.md. */
+static void cut_blocks(Job *j, int threads)
+{
+    enum { X_BYTES = 448 * 1024, FEWEST = 48, TILE = 6 };
+    const int x_rows = j->x->rows, w_rows = j->l->w.rows;
+    const int share = w_rows / (4 * threads);
+    j->w_block = x_rows >= 16 ? 64 : share < 32 ? 32 : (share + 7) / 8 * 8;
+    j->n_w_blocks = blocks(w_rows, j->w_block);
+    const int most = (int)(X_BYTES / (j->xp_stride + 1));
+    /* Blocks of even height, in whole tiles of the kernels; one block where rows are so long that W would pass too often. */
+    const int n = most < FEWEST ? 1 : blocks(x_rows, most);
+    j->x_block = (blocks(x_rows, n) + TILE - 1) / TILE * TILE;
 }
 
 static Tensor *multiply(Run *r, const Tensor *x, const Linear *l, Compute c)
@@ -56,10 +73,11 @@ static Tensor *multiply(Run *r, const Tensor *x, const Linear *l, Compute c)
     const ArenaMark mark = arena_mark(r->arena);
     const Matmul *mm = &r->k->matmul[c][l->w.dtype];
     const size_t stride = mm->prepared_bytes(x->cols);
-    Job j = { r->k,   mm, x, arena_get(r->arena, stride * (size_t)x->rows),
-              stride, l,  y, block_rows(r, x->rows, l->w.rows) };
+    Job j = { r->k, mm, x, arena_get(r->arena, stride * (size_t)x->rows), stride, l, y, 0, 0, 0 };
+    if (x->rows == 0) return y;
+    cut_blocks(&j, pool_threads(r->pool));
     pool_ranges(r->pool, x->rows, 16, prepare_rows, &j);
-    pool_run(r->pool, (l->w.rows + j.block - 1) / j.block, multiply_block, &j);
+    pool_run(r->pool, blocks(x->rows, j.x_block) * j.n_w_blocks, multiply_block, &j);
     arena_release(r->arena, mark);
     return y;
 }
