@@ -38,13 +38,13 @@ VL2     := $(BUILD)/vl2
 LIB     := $(BUILD)/libvl2.a $(BUILD)/libvl2.so
 DEFAULT_MODEL := $(BUILD)/models/default
 # Test programs: one for each tests/<kind>/test_*.c; each ends by printing TAP (cmocka).
-TEST_SRC := $(wildcard tests/unit/test_*.c tests/golden/test_*.c tests/kernels/test_*.c tests/fuzz/test_*.c)
+TEST_SRC := $(sort $(wildcard tests/*/test_*.c))
 TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)
 TOOL_SRC := $(filter-out tools/embed_font.c,$(wildcard tools/*.c))
 TOOLS    := $(TOOL_SRC:%.c=$(BUILD)/%)
 
-.PHONY: all lib tools tests demo test check check-baseline bench bench-kernels cli-test install uninstall deps deps-test deps-check layers format format-check \
-        cli-update clean help
+.PHONY: all lib tools tests demo test check bench bench-kernels install uninstall deps deps-test deps-check layers \
+        check-baseline format format-check cli-update clean help
 all: $(VL2) $(DEFAULT_MODEL)/config.json ## build the program, $(BUILD)/vl2, and its test model
 lib: $(LIB) ## build the library, $(BUILD)/libvl2.a and .so
 tools: $(TOOLS) ## build make_model and bench_model into $(BUILD)/tools
@@ -98,11 +98,6 @@ $(BUILD)/tests/%: tests/%.c $(INSIDE) tests/support.h
 $(BUILD)/tests/kernels/test_kernels: $(BUILD)/tests/kernels/emulated_bf16.o $(BUILD)/tests/kernels/bench_kernels.o
 $(BUILD)/tests/golden/test_variants: | $(BUILD)/tools/make_model # runs it
 
-bench-kernels: $(BUILD)/tests/kernels/test_kernels ## speed of the matrix products beside the limits of the machine
-	@$< --bench
-check-baseline: $(INSIDE) ## check that only the files of the instruction sets need a newer processor
-	@tools/check_baseline.sh $(BUILD)
-
 $(BUILD)/tools/%: tools/%.c $(INSIDE)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $< $(INSIDE) $(LDLIBS_ALL) -o $@
@@ -125,18 +120,18 @@ deps-check: deps-test ## ... and what `make check` needs
 
 # ---- doing ----------------------------------------------------------------------------------------------------------
 
-# Recursive makes so that packages are there before anything is built; one job for each processor unless -j says otherwise.
+# Recursive makes, so that packages are there before anything is built; a job for each processor unless -j says otherwise.
 SUBMAKE = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 demo: deps ## from nothing to an answer about a picture, its tiles and its boxes
 	+@$(SUBMAKE) -s MODE=release all
 	@tools/demo.sh build/release/vl2 build/demo
 
-# What `make test` runs: every program plain and under ASan and UBSan, the command line, the project as a whole.
-TESTED  = $(TEST_SRC:%.c=build/release/%) $(TEST_SRC:%.c=build/asan/%) \
-          "tests/cli/run.sh build/release/vl2" "tests/cli/run.sh build/asan/vl2" tests/project/run.sh
+# What `make test` runs: every program under ASan and UBSan (slow, so first) and plain, the command line, the whole project.
+TESTED  = $(TEST_SRC:%.c=build/asan/%) "tests/cli/run.sh build/asan/vl2" \
+          $(TEST_SRC:%.c=build/release/%) "tests/cli/run.sh build/release/vl2" tests/project/run.sh
 test: deps-test ## run all tests; the last line is "N passed, N failed, N skipped"
-	+@$(SUBMAKE) -s MODE=release all lib tests
+	+@$(SUBMAKE) -s MODE=release all lib tests tools
 	+@$(SUBMAKE) -s MODE=asan all tests
 	@tests/run.sh $(TESTED)
 
@@ -148,20 +143,18 @@ CHECKED = $(foreach l,$(LEVELS),"env VL2_TEST_CPU=$l build/release/tests/golden/
           $(TEST_SRC:%.c=build/clang/%) \
           $(foreach t,$(filter tests/fuzz/%,$(TEST_SRC:%.c=%)),"env VL2_FUZZ_ROUNDS=20 build/asan/$t")
 check: deps-check ## run all tests and more: every --cpu level, TSan, clang, longer fuzzing
-	+@$(SUBMAKE) -s MODE=release all lib tests
+	+@$(SUBMAKE) -s MODE=release all lib tests tools
 	+@$(SUBMAKE) -s MODE=asan all tests
 	+@$(SUBMAKE) -s MODE=tsan build/tsan/tests/unit/test_pool build/tsan/tests/golden/test_same_bits
-	+@$(SUBMAKE) -s CC=clang BUILD=build/clang all lib tests
+	+@$(SUBMAKE) -s CC=clang BUILD=build/clang all lib tests tools
 	@VL2_TEST_TIMEOUT=1800 tests/run.sh $(TESTED) $(CHECKED)
 
 bench: $(BUILD)/tools/bench_model $(DEFAULT_MODEL)/config.json ## measure MODEL=DIR against this machine's limits
-ifdef MODEL
-	$< $(MODEL) --picture tests/data/golden/images/astronaut.png
-else
-	@echo "bench: no MODEL=DIR, so this is the micro test model: it shows that the bench runs, no more. A model of the full"
-	@echo "shape with random weights (6.7 GB): $(BUILD)/tools/make_model --shape tiny -o build/tiny; make bench MODEL=build/tiny"
-	$< $(DEFAULT_MODEL) --picture tests/data/golden/images/astronaut.png
-endif
+	@$(if $(MODEL),,echo "bench: without MODEL=DIR this is the micro test model: it shows that the bench runs, no more."; \
+	    echo "For the shape of tiny with random weights, 6.7 GB: $(BUILD)/tools/make_model --shape tiny -o build/tiny";)
+	$< $(or $(MODEL),$(DEFAULT_MODEL)) --picture tests/data/golden/images/astronaut.png
+bench-kernels: $(BUILD)/tests/kernels/test_kernels ## speed of the matrix products beside the limits of the machine
+	@$< --bench
 
 install: all lib ## to $(DESTDIR)$(PREFIX), by default /usr/local
 	@tools/install_files.sh $(BUILD) "$(DESTDIR)" "$(PREFIX)" $(VERSION) "$(PACKAGES)"
@@ -172,6 +165,8 @@ uninstall: ## remove what install put there
 
 layers: ## check that includes point one way (tools/layers.txt)
 	@tools/check_layers.sh
+check-baseline: $(INSIDE) ## check that only the files of the instruction sets need a newer processor
+	@tools/check_baseline.sh $(BUILD)
 
 FORMATTED = $(wildcard src/*/*.[ch] src/*/*.inc include/*.h tests/*/*.[ch] tests/*.h tools/*.c docs/*.c)
 format: ## lay out the code with .clang-format

@@ -5,11 +5,11 @@
 # is exactly "N passed, N failed, N skipped"; it is written to build/test-summary, too. What ends by a signal, runs into
 # the time limit or does not keep its plan has failed once more than it says. Exit status 0 if nothing failed.
 #
-# VL2_TEST_JOBS: commands at a time (one for each processor); VL2_TEST_TIMEOUT: seconds for each (600).
+# VL2_TEST_JOBS: commands at a time (one for each processor); VL2_TEST_TIMEOUT: seconds for each (900).
 set -u
 cd "$(dirname "$0")/.." || exit 1
 jobs=${VL2_TEST_JOBS:-$(nproc)}
-limit=${VL2_TEST_TIMEOUT:-600}
+limit=${VL2_TEST_TIMEOUT:-900}
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'kill $(jobs -p) 2>/dev/null; exit 130' INT TERM

@@ -45,6 +45,13 @@ static inline const char *golden_or_skip(const char *name)
     return p;
 }
 
+/* How many times as long as usual fuzzing goes on: `make check` sets VL2_FUZZ_ROUNDS. */
+static inline int fuzz_rounds(void)
+{
+    const char *rounds = getenv("VL2_FUZZ_ROUNDS");
+    return rounds && atoi(rounds) > 0 ? atoi(rounds) : 1;
+}
+
 /* Prints the worst error beside its bound, and fails above it. */
 #define assert_within(what, error, bound)                                                                              \
     do {                                                                                                               \

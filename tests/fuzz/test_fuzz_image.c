@@ -3,7 +3,7 @@
  * LLVMFuzzerTestOneInput() is the property; build with -DVL2_LIBFUZZER -fsanitize=fuzzer to let libFuzzer drive it. By
  * default a driver runs all files of tests/fuzz/image (the least set that reaches every branch which libFuzzer found in
  * 150 s, to which an input that fails is added), then mutations of small valid files of every format, from a fixed
- * seed, for at most a few seconds. */
+ * seed, for at most a few seconds (times VL2_FUZZ_ROUNDS). */
 #include <dirent.h>
 
 #include "base/clock.h"
@@ -129,9 +129,9 @@ static void mutated_files_never_crash(void **state)
     Seed seed[MAX_SEEDS];
     const int n_seeds = collect(seed);
     Rng r = { .seed = 20240229 };
-    const double end = clock_now() + MAX_SECONDS;
+    const double end = clock_now() + MAX_SECONDS * fuzz_rounds();
     int runs = 0;
-    for (int round = 0; round < MUTATIONS && clock_now() < end; round++) {
+    for (int round = 0; round < MUTATIONS * fuzz_rounds() && clock_now() < end; round++) {
         for (int s = 0; s < n_seeds; s++, runs++) {
             uint8_t *copy = malloc(seed[s].n);
             memcpy(copy, seed[s].p, seed[s].n);

@@ -12,12 +12,6 @@
 
 #include "support.h"
 
-static int rounds(int n)
-{
-    const char *times = getenv("VL2_FUZZ_ROUNDS");
-    return n * (times ? atoi(times) : 1);
-}
-
 static void assert_one_line(const Error *e)
 {
     assert_true(e->text[0] != 0);
@@ -120,7 +114,7 @@ static void changed_tokenizer_files_open_or_say_why(void **state)
     (void)state;
     Rng r = { .seed = 11 };
     int opened = 0;
-    const int n = rounds(4000);
+    const int n = 4000 * fuzz_rounds();
     for (int i = 0; i < n; i++) {
         Error e = { 0 };
         Str s = { 0 };
@@ -154,7 +148,7 @@ static void encoded_texts_decode_to_themselves(void **state)
         Tokenizer *t = tokenizer_open(json, n, NULL, files[f], &e);
         free(json);
         if (!t) fail_msg("%s", e.text);
-        for (int i = 0; i < rounds(3000); i++) {
+        for (int i = 0; i < 3000 * fuzz_rounds(); i++) {
             Ids ids = { 0 };
             random_utf8(&r, &text);
             assert_true(tokenizer_encode(t, text.text, text.n, ADDED_ALL, &ids, &e));
@@ -178,7 +172,7 @@ static void random_bytes_and_ids_do_no_harm(void **state)
     Str text = { 0 }, back = { 0 };
     Tokenizer *t = tokenizer_open(small_file, sizeof small_file - 1, NULL, "small", &e);
     if (!t) fail_msg("%s", e.text);
-    for (int i = 0; i < rounds(20000); i++) {
+    for (int i = 0; i < 20000 * fuzz_rounds(); i++) {
         Ids ids = { 0 };
         random_bytes(&r, &text);
         char *copy = exact_copy(&text);
@@ -229,7 +223,7 @@ static void changed_answers_give_boxes_in_range(void **state)
         "<|det|>[[0, 0, 999, 999]]<|/det|>";
     Rng r = { .seed = 14 };
     int repaired = 0, strict = 0;
-    const int n = rounds(30000);
+    const int n = 30000 * fuzz_rounds();
     for (int i = 0; i < n; i++) {
         Str s = { 0 };
         Grounding g;
@@ -280,7 +274,7 @@ static void changed_conversations_are_taken_or_named(void **state)
         "[\"x.png\"]}, {\"role\": \"assistant\", \"content\": \"b\"}, {\"role\": \"user\", \"content\": \"c\"}]";
     Rng r = { .seed = 15 };
     int taken = 0;
-    const int n = rounds(20000);
+    const int n = 20000 * fuzz_rounds();
     for (int i = 0; i < n; i++) {
         Error e = { 0 };
         Str s = { 0 };

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the project promises as a whole: layers, layout, scripts, what `make install` gives. Needs a release build, see
+# What the project promises as a whole: layers, baseline, layout, scripts, what `make install` gives. Needs a release build, see
 # `make test`. Output is TAP.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -75,8 +75,9 @@ demo_writes_its_pictures() {
     tools/demo.sh "$build/vl2" "$tmp/demo" && [ -s "$tmp/demo/tiles.png" ] && [ -s "$tmp/demo/boxes.png" ]
 }
 
-echo "1..12"
+echo "1..13"
 promise includes_point_one_way make -s layers
+promise one_binary_runs_on_every_processor make -s check-baseline
 needs clang-format code_has_the_layout_of_the_tool && promise code_has_the_layout_of_the_tool make -s format-check
 needs shellcheck shell_scripts_are_clean && promise shell_scripts_are_clean shellcheck .ci/run tools/*.sh tests/*.sh tests/*/run.sh
 promise demo_writes_its_pictures demo_writes_its_pictures
