@@ -120,14 +120,14 @@ deps-check: deps-test ## ... and what `make check` needs
 
 # ---- doing ----------------------------------------------------------------------------------------------------------
 
-# Recursive makes, so that packages are there before anything is built; a job for each processor unless -j says otherwise.
+# Recursive makes, so that packages are there before anything is built; as many jobs as processors unless -j says more.
 SUBMAKE = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 demo: deps ## from nothing to an answer about a picture, its tiles and its boxes
 	+@$(SUBMAKE) -s MODE=release all
 	@tools/demo.sh build/release/vl2 build/demo
 
-# What `make test` runs: every program under ASan and UBSan (slow, so first) and plain, the command line, the whole project.
+# What `make test` runs: every program under ASan and UBSan (slow, so first) and plain, the command line, the project.
 TESTED  = $(TEST_SRC:%.c=build/asan/%) "tests/cli/run.sh build/asan/vl2" \
           $(TEST_SRC:%.c=build/release/%) "tests/cli/run.sh build/release/vl2" tests/project/run.sh
 test: deps-test ## run all tests; the last line is "N passed, N failed, N skipped"

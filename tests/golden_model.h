@@ -45,7 +45,8 @@ static inline const char *tested_cpu(void)
     return name;
 }
 
-/* The engine for a model; `o` may be NULL. Exact mode. */
+/* The engine for a model; `o` may be NULL. Exact mode. One thread where the test does not say otherwise: the bits are the
+ * same (test_same_bits.c), and test programs run side by side. */
 static inline Vl2Engine *open_engine(const char *model, const Vl2Options *o)
 {
     Vl2Options options = o ? *o : (Vl2Options){ 0 };
@@ -53,6 +54,7 @@ static inline Vl2Engine *open_engine(const char *model, const Vl2Options *o)
     options.model = model_file(model, "");
     if (!options.compute) options.compute = "f32";
     if (!options.cpu) options.cpu = tested_cpu();
+    if (!options.threads) options.threads = 1;
     Vl2Engine *engine = vl2_open(&options, &e);
     if (!engine) fail_msg("%s", e.text);
     return engine;

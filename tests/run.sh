@@ -12,7 +12,7 @@ jobs=${VL2_TEST_JOBS:-$(nproc)}
 limit=${VL2_TEST_TIMEOUT:-900}
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
-trap 'kill $(jobs -p) 2>/dev/null; exit 130' INT TERM
+trap 'kill $(jobs -p) 2>/dev/null; wait; exit 130' INT TERM
 mkdir -p build
 rm -f build/test-summary
 
@@ -57,7 +57,9 @@ count_tap() {
 run_one() {
     local begin=$EPOCHREALTIME status out=$work/$1.out passed failed skipped trouble
     # shellcheck disable=SC2086 # words of a command line
-    timeout -k 10 "$limit" $2 >"$out" 2>&1 </dev/null
+    timeout -k 10 "$limit" $2 >"$out" 2>&1 </dev/null &
+    trap 'kill $!' TERM
+    wait $!
     status=$?
     count_tap "$status" "$out" >"$work/$1.count"
     { read -r passed failed skipped; read -r trouble; } <"$work/$1.count"

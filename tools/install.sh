@@ -30,8 +30,8 @@ missing() {
 
 # apt-get as root, by sudo where we are not.
 get() {
-    if [ "$(id -u)" -eq 0 ]; then env DEBIAN_FRONTEND=noninteractive apt-get -qq "$@"
-    elif command -v sudo >/dev/null; then sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq "$@"
+    if [ "$(id -u)" -eq 0 ]; then env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@"
+    elif command -v sudo >/dev/null; then sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@"
     else
         say "neither root nor sudo; ask somebody who may: apt-get install $*"
         return 1

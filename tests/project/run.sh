@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the project promises as a whole: layers, baseline, layout, scripts, what `make install` gives. Needs a release build, see
+# What the project promises as a whole: layers, baseline, layout, scripts, what `make install` gives. Needs a release build:
 # `make test`. Output is TAP.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
