@@ -54,6 +54,14 @@ static Work work_of_token(const Model *m)
     return t;
 }
 
+/* Multiply-adds of a prompt of n rows: its weights, and every row's attention over those before it. */
+static double macs_of_prompt(const Model *m, Work w, double n)
+{
+    const LanguageConfig *c = &m->config.language;
+    const KvShape s = language_kv_shape(c, DT_F32);
+    return w.macs * n + (double)c->n_layers * c->n_heads * (s.d_k + s.d_v) * n * (n + 1) / 2;
+}
+
 /* Multiply-adds of one tile: products of the tower with attention, and the projector. */
 static double macs_of_tile(const Model *m)
 {
@@ -180,7 +188,7 @@ int main(int argc, char **argv)
         print_row("picture decoded and cut", s->seconds_pictures, "s", 0, "");
         print_row("vision, a tile", tile, "s", 2 * macs_of_tile(&e->model) / tile / peak, "the matrix peak");
         print_row("prefill with the picture", s->n_prompt / s->seconds_prefill, "tokens/s",
-                  2 * (w.macs * s->n_prompt) / s->seconds_prefill / peak, "the matrix peak");
+                  2 * macs_of_prompt(&e->model, w, s->n_prompt) / s->seconds_prefill / peak, "the matrix peak");
         print_row("first token", clock_now() - begin, "s", 0, "");
         vl2_release(r);
     }
@@ -190,7 +198,8 @@ int main(int argc, char **argv)
     char label[64];
     snprintf(label, sizeof label, "prefill, %d tokens", s->n_prompt - s->n_reused);
     print_row(label, (s->n_prompt - s->n_reused) / s->seconds_prefill, "tokens/s",
-              2 * w.macs * (s->n_prompt - s->n_reused) / s->seconds_prefill / peak, "the matrix peak");
+              2 * macs_of_prompt(&e->model, w, s->n_prompt - s->n_reused) / s->seconds_prefill / peak,
+              "the matrix peak");
     vl2_release(r);
 
     const double before = measure(e, level).read_all.median;
