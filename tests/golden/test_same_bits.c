@@ -23,7 +23,11 @@ typedef struct {
     Vl2Sampling sampling;
 } Setup;
 
-static const Vl2Sampling greedy_24 = { .top_p = 1, .repetition_penalty = 1, .max_tokens = 24 };
+#define GREEDY_24                                                                                                      \
+    {                                                                                                                  \
+        .top_p = 1, .repetition_penalty = 1, .max_tokens = 24                                                          \
+    }
+static const Vl2Sampling greedy_24 = GREEDY_24;
 
 static void keep_answer(Answer *a, const Vl2Request *r, const TracedTensor *logits)
 {
@@ -79,18 +83,18 @@ static void for_setups(const char *name, const char *conversation, const Setup *
 
 static void same_for_any_number_of_threads(void **state)
 {
-    static const Setup s[] = { { { .threads = 1 }, greedy_24 },
-                               { { .threads = 2 }, greedy_24 },
-                               { { .threads = 3 }, greedy_24 } };
+    static const Setup s[] = { { { .threads = 1 }, GREEDY_24 },
+                               { { .threads = 2 }, GREEDY_24 },
+                               { { .threads = 3 }, GREEDY_24 } };
     (void)state;
     for (int i = 0; i < N_MODELS; i++) for_setups(model[i], "multi", s, 3);
 }
 
 static void same_for_any_chunk(void **state)
 {
-    static const Setup s[] = { { { .chunk = 4096 }, greedy_24 }, { { .chunk = 1 }, greedy_24 },
-                               { { .chunk = 7 }, greedy_24 },    { { .chunk = 16 }, greedy_24 },
-                               { { .chunk = 64 }, greedy_24 },   { { .chunk = 512 }, greedy_24 } };
+    static const Setup s[] = { { { .chunk = 4096 }, GREEDY_24 }, { { .chunk = 1 }, GREEDY_24 },
+                               { { .chunk = 7 }, GREEDY_24 },    { { .chunk = 16 }, GREEDY_24 },
+                               { { .chunk = 64 }, GREEDY_24 },   { { .chunk = 512 }, GREEDY_24 } };
     (void)state;
     for (int i = 0; i < N_MODELS; i++) for_setups(model[i], "single", s, 6);
 }
