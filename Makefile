@@ -21,7 +21,7 @@ WARN   = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Ws
 OPT_release = -O3 -g -fno-math-errno -fno-trapping-math
 OPT_debug   = -O0 -g3
 OPT_asan    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-OPT_tsan    = -O1 -g -fsanitize=thread
+OPT_tsan    = -O1 -g -fsanitize=thread -Wno-maybe-uninitialized # gcc loses track behind the sanitizer's calls
 # What pkg-config says is asked when it is first needed (make deps may have to bring it) and kept.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PKG_CFLAGS)
 PKG_LIBS   = $(eval PKG_LIBS := $(shell pkg-config --libs $(PACKAGES)))$(PKG_LIBS)

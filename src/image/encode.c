@@ -144,7 +144,7 @@ static bool kind_of_path(const char *path, ImageKind *kind, Error *e)
 
 bool image_save(const Image *i, const char *path, Error *e)
 {
-    ImageKind kind = IMAGE_PNG;
+    ImageKind kind;
     FileOut file = { 0 };
     Str bytes = { 0 };
     if (!kind_of_path(path, &kind, e)) return false;
