@@ -22,9 +22,10 @@ mkdir "$tmp/bin"
 ln -s "$vl2" "$tmp/bin/vl2"
 PATH=$tmp/bin:$PATH
 LC_ALL=C.UTF-8
+SHELL=/bin/sh # script(1) starts it
 ROOT=$root
 LSAN_OPTIONS=suppressions=$root/tests/cli/lsan.supp:print_suppressions=0
-export PATH LC_ALL ROOT LSAN_OPTIONS
+export PATH LC_ALL SHELL ROOT LSAN_OPTIONS
 unset XDG_STATE_HOME KITTY_WINDOW_ID TERM_PROGRAM LC_TERMINAL TMUX STY
 
 # The large golden set where it is, else the reduced copy in the project.
