@@ -129,7 +129,7 @@ static inline const FileTensor *want(const TensorFiles *t, const char *name)
 
 static inline size_t n_elements(const FileTensor *t)
 {
-    return t->bytes / dtype_bytes(t->dtype);
+    return file_tensor_elements(t);
 }
 
 static inline float f32_at(const FileTensor *t, size_t i)

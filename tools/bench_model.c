@@ -18,7 +18,7 @@
 
 static uint64_t weight_bytes(const Weight *w)
 {
-    return (uint64_t)w->rows * (uint64_t)w->cols * dtype_bytes(w->dtype);
+    return (uint64_t)w->rows * weight_stride(w);
 }
 
 /* Multiply-adds of one row through the language model without head and attention's own products, and the bytes read. */
@@ -171,9 +171,9 @@ int main(int argc, char **argv)
     CpuLevel level = cpu_best();
     if (a.cpu && !cpu_level_find(a.cpu, &level, &err)) die(&err);
     limits = measure(e, level);
-    const double peak = 1e9 * (e->run.compute == COMPUTE_BF16 ? limits.bf16_all.median : limits.f32_all.median);
+    const double peak = 1e9 * (engine_compute(e) == COMPUTE_BF16 ? limits.bf16_all.median : limits.f32_all.median);
     printf("%s, %d threads, compute %s\n", e->run.k->name, pool_threads(e->pool),
-           e->run.compute == COMPUTE_BF16 ? "bf16" : "f32");
+           engine_compute(e) == COMPUTE_BF16 ? "bf16" : "f32");
     print_row("read bandwidth", limits.read_all.median, "GB/s", 0, "");
     print_row("matrix peak", peak / 1e9, "GFLOP/s", 0, "");
     print_row("open", open_seconds, "s", 0, "");

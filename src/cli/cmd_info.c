@@ -91,7 +91,7 @@ static Parameters count_parameters(const TensorFiles *files, const LanguageConfi
     const bool tied = !tensor_files_find(files, "language.lm_head.weight");
     for (int i = 0; i < tensor_files_count(files); i++) {
         const FileTensor *t = tensor_files_at(files, i);
-        const uint64_t n = t->bytes / dtype_bytes(t->dtype);
+        const uint64_t n = file_tensor_elements(t);
         *part_of(&p, t->name) += n;
         p.total += n;
         p.of_type[t->dtype] += n;
@@ -122,11 +122,6 @@ static const char *human_count(uint64_t n, char buf[32])
 static uint64_t machine_memory(void)
 {
     return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
-static const char *compute_name(const Vl2Engine *g)
-{
-    return g->run.compute == COMPUTE_BF16 ? "bf16" : "f32";
 }
 
 /* ---- the report ---- */
@@ -214,7 +209,7 @@ static void print_memory(const Vl2Engine *g)
     const uint64_t machine = machine_memory();
     char one[32], two[32], three[32];
     printf("\nmemory for %d tokens of context, %d at a time, chunks of %d, %s compute, %s\n", g->context, g->n_slots,
-           g->chunk, compute_name(g), g->run.k->name);
+           g->chunk, compute_name(engine_compute(g)), g->run.k->name);
     printf("  weights    %-10s mapped from the files\n", human_bytes(p->weights, one));
     printf("  vectors    %-10s norms, biases, tables\n", human_bytes(p->vectors, one));
     printf("  cache      %-10s %s for each token, taken as it fills\n", human_bytes(p->cache, one),
@@ -260,7 +255,7 @@ static json_t *json_memory(const Vl2Engine *g)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         json_object_set_new(o, rows[i].name, json_integer((json_int_t)rows[i].bytes));
     json_object_set_new(o, "fits", json_boolean(p->total <= machine_memory()));
-    json_object_set_new(o, "compute", json_string(compute_name(g)));
+    json_object_set_new(o, "compute", json_string(compute_name(engine_compute(g))));
     json_object_set_new(o, "cpu", json_string(g->run.k->name));
     return o;
 }

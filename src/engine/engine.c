@@ -11,23 +11,28 @@ const char *vl2_version(void)
     return "0.1.0";
 }
 
+/* How products read their activations, by the type of the weights. */
 static bool choose_compute(Vl2Engine *e, const char *name, CpuLevel level, Error *err)
 {
-    const bool is_bf16 = e->model.weights.language.head.w.dtype == DT_BF16;
-    if (!name || strcmp(name, "auto") == 0)
-        e->run.compute = level == CPU_AVX512BF16 && is_bf16 ? COMPUTE_BF16 : COMPUTE_F32;
-    else if (strcmp(name, "f32") == 0)
-        e->run.compute = COMPUTE_F32;
-    else if (strcmp(name, "bf16") == 0)
-        e->run.compute = COMPUTE_BF16;
-    else
+    const DType head = e->model.weights.language.head.w.dtype;
+    const bool automatic = !name || strcmp(name, "auto") == 0, exact = name && strcmp(name, "f32") == 0;
+    if (!automatic && !exact && strcmp(name, "bf16") != 0)
         return fail(err, ERR_USAGE, "compute type \"%s\" is unknown, expected auto, f32 or bf16", name);
-    if (e->run.compute == COMPUTE_BF16 && !is_bf16) {
-        log_note(&e->log, LOG_WARNING, "compute bf16 is for bf16 weights; these are %s and are multiplied in f32",
-                 dtype_name(e->model.weights.language.head.w.dtype));
-        e->run.compute = COMPUTE_F32;
+    for (int t = 0; t < DT_MATRIX_TYPES; t++) {
+        e->run.compute[t] = COMPUTE_F32;
+        if (exact) continue;
+        if (dtype_is_quantised((DType)t)) e->run.compute[t] = COMPUTE_INT8;
+        if (t == DT_BF16 && (!automatic || level == CPU_AVX512BF16)) e->run.compute[t] = COMPUTE_BF16;
     }
+    if (!automatic && !exact && head != DT_BF16)
+        log_note(&e->log, LOG_WARNING, "compute bf16 is for bf16 weights; these are %s and are multiplied in %s",
+                 dtype_name(head), compute_name(engine_compute(e)));
     return true;
+}
+
+Compute engine_compute(const Vl2Engine *e)
+{
+    return e->run.compute[e->model.weights.language.head.w.dtype];
 }
 
 static bool check_limits(const Vl2Options *o, Error *err)
@@ -45,7 +50,7 @@ static bool check_limits(const Vl2Options *o, Error *err)
 static bool take_memory(Vl2Engine *e, Error *err)
 {
     const LanguageConfig *c = &e->model.config.language;
-    const DType cache_type = e->run.compute == COMPUTE_BF16 ? DT_BF16 : DT_F32;
+    const DType cache_type = engine_compute(e) == COMPUTE_F32 ? DT_F32 : DT_BF16;
     const KvShape shape = language_kv_shape(c, cache_type);
     memory_plan(&e->plan, &e->model.config, tensor_files_bytes(e->model.files), e->run.k, e->context, e->n_slots,
                 e->chunk, pool_threads(e->pool), cache_type);

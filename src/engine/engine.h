@@ -87,6 +87,9 @@ void engine_finish(Vl2Request *r,
 /* request.c: the token that the model chose; ends the request when it is complete. */
 void request_take_token(Vl2Request *r, int32_t id);
 
+/* How activations enter the products with the weights of the head, and of most others. */
+Compute engine_compute(const Vl2Engine *e);
+
 /* Sees every intermediate tensor from now on; NULL ends it. Logits of all rows are computed while `all_logits`. */
 void engine_trace(Vl2Engine *e, const TraceSink *sink, bool all_logits);
 

@@ -25,7 +25,9 @@ static uint64_t larger(uint64_t a, uint64_t b)
 static uint64_t prepared(const Planner *p, uint64_t rows, int k)
 {
     uint64_t most = 0;
-    for (int t = 0; t < DT_MATRIX_TYPES; t++) most = larger(most, p->k->matmul[COMPUTE_F32][t].prepared_bytes(k));
+    for (int t = 0; t < DT_MATRIX_TYPES; t++)
+        for (int c = 0; c < COMPUTE_TYPES; c++)
+            if (p->k->matmul[c][t].run) most = larger(most, p->k->matmul[c][t].prepared_bytes(k));
     return rows * most + 256;
 }
 

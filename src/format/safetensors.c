@@ -56,7 +56,7 @@ static uint64_t read_u64(const unsigned char *p)
 static bool dtype_find(const char *name, DType *out)
 {
     for (int t = 0; t < DT_COUNT; t++) {
-        if (strcmp(name, dtype_name((DType)t)) != 0) continue;
+        if (dtype_is_quantised((DType)t) || strcmp(name, dtype_name((DType)t)) != 0) continue;
         *out = (DType)t;
         return true;
     }
@@ -70,7 +70,8 @@ static bool read_dtype(FileTensor *t, const json_t *info, const char *where, Err
     if (!name) return fail(e, ERR_FORMAT, "%s: no \"dtype\"", where);
     if (dtype_find(name, &t->dtype)) return true;
     Str known = { 0 };
-    for (int i = 0; i < DT_COUNT; i++) str_printf(&known, "%s%s", i ? ", " : "", dtype_name((DType)i));
+    for (int i = 0; i < DT_COUNT; i++)
+        if (!dtype_is_quantised((DType)i)) str_printf(&known, "%s%s", i ? ", " : "", dtype_name((DType)i));
     fail(e, ERR_UNSUPPORTED, "%s: dtype is \"%.32s\", expected one of %s", where, name, known.text);
     str_free(&known);
     return false;
@@ -412,6 +413,13 @@ void tensor_files_close(TensorFiles *t)
     free(t->tensor);
     free(t->shard);
     free(t);
+}
+
+uint64_t file_tensor_elements(const FileTensor *t)
+{
+    uint64_t n = 1;
+    for (int i = 0; i < t->n_dims; i++) n *= (uint64_t)t->dim[i]; /* checked when the file was read */
+    return n;
 }
 
 int tensor_files_count(const TensorFiles *t)

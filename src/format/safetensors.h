@@ -25,6 +25,8 @@ typedef struct {
     size_t bytes;
 } FileTensor;
 
+uint64_t file_tensor_elements(const FileTensor *t);
+
 typedef struct TensorFiles TensorFiles; /* one mapped file, or the shards of one model */
 
 /* `path`: a .safetensors file, or a folder with model.safetensors.index.json and its shards, or with exactly one

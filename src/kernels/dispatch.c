@@ -16,3 +16,11 @@ const Kernels *kernels_get(CpuLevel l)
     assert(l <= cpu_best());
     return table[l];
 }
+
+const char *compute_name(Compute c)
+{
+    static const char *const NAME[COMPUTE_TYPES] = {
+        [COMPUTE_F32] = "f32", [COMPUTE_BF16] = "bf16", [COMPUTE_INT8] = "int8"
+    };
+    return NAME[c];
+}

@@ -6,11 +6,20 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The first three are what a matrix may hold; the others only appear in files. */
+/* The first ones are what a matrix may hold; the others only appear in files. Of those, the plain ones hold elements by
+ * themselves; the quantised ones hold blocks of 32 elements of a row, laid out as in GGUF:
+ *     Q8_0    f16 d, int8 q[32]             d q
+ *     Q4_0    f16 d, 16 bytes               d (q - 8); byte j: element j in the low half, element 16 + j in the high one
+ *     IQ4_NL  f16 d, 16 bytes, as Q4_0      d iq4_nl[q]
+ * The last block of a row is filled up with zeros; bytes of a row are dtype_row_bytes(). */
 typedef enum {
     DT_F32,
     DT_BF16,
     DT_F16,
+    DT_PLAIN_TYPES,
+    DT_Q8_0 = DT_PLAIN_TYPES,
+    DT_Q4_0,
+    DT_IQ4_NL,
     DT_MATRIX_TYPES,
     DT_F64 = DT_MATRIX_TYPES,
     DT_I64,
@@ -20,8 +29,17 @@ typedef enum {
     DT_COUNT
 } DType;
 
-size_t dtype_bytes(DType t);     /* of one element */
-const char *dtype_name(DType t); /* safetensors' names: "F32", "BF16", ... */
+size_t dtype_bytes(DType t);               /* of one element; not for quantised types */
+size_t dtype_row_bytes(DType t, size_t n); /* of a row of n elements; n below SIZE_MAX / 8 */
+const char *dtype_name(DType t);           /* safetensors and GGUF names: "F32", "BF16", ..., "Q4_0" */
+
+enum { QUANT_BLOCK = 32 };
+extern const int8_t iq4_nl[16];
+
+static inline int dtype_is_quantised(DType t)
+{
+    return t >= DT_PLAIN_TYPES && t < DT_MATRIX_TYPES;
+}
 
 static inline float bf16_to_f32(uint16_t b)
 {

@@ -18,9 +18,10 @@
 
 enum { KERNEL_MAX_ROPE = 1024 };
 
-/* What a matrix product reads its activations as. COMPUTE_BF16 rounds them to bf16 first, as the official bf16 run
- * does; it exists for bf16 weights. */
-typedef enum { COMPUTE_F32, COMPUTE_BF16, COMPUTE_TYPES } Compute;
+/* What a matrix product reads its activations as. COMPUTE_F32 takes them as they are, against every weight type.
+ * COMPUTE_BF16 rounds them to bf16 first, as the official bf16 run does; it exists for bf16 weights. COMPUTE_INT8 takes
+ * them as int8 in blocks of 32 with a scale each, max |x| / 127; it exists for quantised weights. */
+typedef enum { COMPUTE_F32, COMPUTE_BF16, COMPUTE_INT8, COMPUTE_TYPES } Compute;
 
 /* y = x W^T for one compute type and one weight type. Rows of x are prepared once (rounded, reordered, padded: the
  * kernel's own layout) and then used against any number of weight rows. */
@@ -35,16 +36,16 @@ typedef struct {
 typedef struct Kernels {
     const char *name; /* "scalar", "avx2", "avx512", "avx512bf16" */
 
-    Matmul matmul[COMPUTE_TYPES][DT_MATRIX_TYPES]; /* [COMPUTE_BF16] holds DT_BF16 only; the others have run == NULL */
+    Matmul matmul[COMPUTE_TYPES][DT_MATRIX_TYPES]; /* run == NULL where a compute type does not exist */
 
     /* y[i * ldy + j] += a[i * lda + c] * b[c][j], one c after the other (so that k may be cut anywhere), for i < m,
      * j < n, c < k; b of type t with rows b_stride bytes apart, any alignment. Attention: probabilities times values;
      * also W^UK absorbed into a query. */
-    void (*matmul_add[DT_MATRIX_TYPES])(float *y, size_t ldy, const float *a, size_t lda, int m, const void *b,
-                                        size_t b_stride, int n, int k);
+    void (*matmul_add[DT_PLAIN_TYPES])(float *y, size_t ldy, const float *a, size_t lda, int m, const void *b,
+                                       size_t b_stride, int n, int k);
 
-    void (*to_f32[DT_MATRIX_TYPES])(float *y, const void *x, int n);
-    void (*from_f32[DT_MATRIX_TYPES])(void *y, const float *x, int n);
+    void (*to_f32[DT_MATRIX_TYPES])(float *y, const void *x, int n); /* quantised: whole blocks are read */
+    void (*from_f32[DT_PLAIN_TYPES])(void *y, const float *x, int n);
 
     void (*rms_norm)(float *y, const float *x, const float *w, int n, float eps); /* x / sqrt(mean(x^2) + eps) * w */
     void (*layer_norm)(float *y, const float *x, const float *w, const float *b, int n, float eps);
@@ -64,6 +65,8 @@ typedef struct Kernels {
     void (*rope_halves)(float *x, const float *cosine, const float *sine, int d);
     void (*rope_interleaved)(float *x, const float *cosine, const float *sine, int d);
 } Kernels;
+
+const char *compute_name(Compute c); /* "f32", "bf16", "int8" */
 
 /* The instruction sets, lowest first. */
 typedef enum { CPU_SCALAR, CPU_AVX2, CPU_AVX512, CPU_AVX512BF16, CPU_LEVELS } CpuLevel;

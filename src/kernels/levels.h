@@ -14,6 +14,22 @@ void avx512bf16_prepare(void *xp, const float *x, int k);
 void avx512bf16_matmul(float *y, size_t ldy, const void *xp, int m, const void *w, size_t w_stride, int n, int k);
 #endif
 
+/* Quantised weights at levels that have no kernels of their own for them. */
+size_t scalar_prepared_bytes_f32(int k);
+size_t scalar_prepared_bytes_int8(int k);
+void scalar_prepare_f32(void *xp, const float *x, int k);
+void scalar_prepare_int8(void *xp, const float *x, int k);
+#define SCALAR_QUANTISED(type)                                                                                         \
+    void scalar_to_f32_##type(float *y, const void *x, int n);                                                         \
+    void scalar_matmul_##type(float *y, size_t ldy, const void *xp, int m, const void *w, size_t w_stride, int n,      \
+                              int k);                                                                                  \
+    void scalar_matmul_int8_##type(float *y, size_t ldy, const void *xp, int m, const void *w, size_t w_stride, int n, \
+                                   int k);
+SCALAR_QUANTISED(q8_0)
+SCALAR_QUANTISED(q4_0)
+SCALAR_QUANTISED(iq4_nl)
+#undef SCALAR_QUANTISED
+
 /* The error function stays with the C library at every level: the exact gelu is rare (the mlp_gelu projector). */
 void scalar_gelu_erf(float *y, const float *x, int n);
 

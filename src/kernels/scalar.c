@@ -34,7 +34,7 @@ static size_t round_up_64(size_t bytes)
 }
 
 /* Prepared rows: the values themselves, as f32 or rounded to bf16. */
-static size_t prepared_bytes_f32(int k)
+size_t scalar_prepared_bytes_f32(int k)
 {
     return round_up_64((size_t)k * sizeof(float));
 }
@@ -43,7 +43,7 @@ static size_t prepared_bytes_bf16(int k)
     return round_up_64((size_t)k * sizeof(uint16_t));
 }
 
-static void prepare_f32(void *xp, const float *x, int k)
+void scalar_prepare_f32(void *xp, const float *x, int k)
 {
     float *p = xp;
     for (int c = 0; c < k; c++) p[c] = x[c];
@@ -69,11 +69,113 @@ static void prepare_bf16(void *xp, const float *x, int k)
             }                                                                                                          \
         }                                                                                                              \
     }
-MATMUL(matmul_f32, prepared_bytes_f32, load_f32, load_f32)
-MATMUL(matmul_bf16, prepared_bytes_f32, load_f32, load_bf16)
-MATMUL(matmul_f16, prepared_bytes_f32, load_f32, load_f16)
+MATMUL(matmul_f32, scalar_prepared_bytes_f32, load_f32, load_f32)
+MATMUL(matmul_bf16, scalar_prepared_bytes_f32, load_f32, load_bf16)
+MATMUL(matmul_f16, scalar_prepared_bytes_f32, load_f32, load_f16)
 MATMUL(matmul_bf16_bf16, prepared_bytes_bf16, load_bf16, load_bf16)
 #undef MATMUL
+
+/* ---- quantised weights ---- */
+
+/* The 32 whole numbers of a block; its scale is the f16 at its start. */
+static void block_of(DType t, const unsigned char *block, int8_t *q)
+{
+    const unsigned char *p = block + sizeof(uint16_t);
+    for (int i = 0; i < QUANT_BLOCK; i++) {
+        const int half = QUANT_BLOCK / 2, nibble = i < half ? p[i] & 15 : p[i - half] >> 4;
+        q[i] = t == DT_Q8_0 ? (int8_t)p[i] : t == DT_Q4_0 ? (int8_t)(nibble - 8) : iq4_nl[nibble];
+    }
+}
+
+static void dequantise(DType t, float *y, const void *x, int n)
+{
+    const unsigned char *block = x;
+    int8_t q[QUANT_BLOCK];
+    for (int i = 0; i < n; i += QUANT_BLOCK, block += dtype_row_bytes(t, 1)) {
+        const float d = load_f16(block, 0);
+        block_of(t, block, q);
+        for (int j = 0; j < QUANT_BLOCK && i + j < n; j++) y[i + j] = d * (float)q[j];
+    }
+}
+
+/* A prepared int8 row: the scales of its blocks, then their whole numbers. */
+static size_t int8_scales_bytes(int k)
+{
+    return round_up_64(((size_t)k + QUANT_BLOCK - 1) / QUANT_BLOCK * sizeof(float));
+}
+size_t scalar_prepared_bytes_int8(int k)
+{
+    return int8_scales_bytes(k) + ((size_t)k + 63) / 64 * 64;
+}
+
+void scalar_prepare_int8(void *xp, const float *x, int k)
+{
+    float *scale = xp;
+    int8_t *q = (int8_t *)xp + int8_scales_bytes(k);
+    for (int c = 0; c < k; c += QUANT_BLOCK, q += QUANT_BLOCK) {
+        const int n = k - c < QUANT_BLOCK ? k - c : QUANT_BLOCK;
+        float most = 0;
+        for (int i = 0; i < n; i++) most = fabsf(x[c + i]) > most ? fabsf(x[c + i]) : most;
+        const float d = most / 127, inverse = d > 0 ? 1 / d : 0;
+        *scale++ = d;
+        for (int i = 0; i < QUANT_BLOCK; i++) q[i] = i < n ? (int8_t)lrintf(x[c + i] * inverse) : 0;
+    }
+}
+
+/* Sums of whole numbers are exact; one f32 step a block. */
+static float dot_int8(DType t, const unsigned char *x, const unsigned char *w, int k)
+{
+    const int8_t *xq = (const int8_t *)x + int8_scales_bytes(k);
+    int8_t wq[QUANT_BLOCK];
+    float sum = 0;
+    for (int c = 0, b = 0; c < k; c += QUANT_BLOCK, b++, w += dtype_row_bytes(t, 1)) {
+        int whole = 0;
+        block_of(t, w, wq);
+        for (int i = 0; i < QUANT_BLOCK; i++) whole += wq[i] * xq[c + i];
+        sum += (float)whole * (load_f16(w, 0) * load_f32(x, b));
+    }
+    return sum;
+}
+
+static float dot_dequantised(DType t, const unsigned char *x, const unsigned char *w, int k)
+{
+    float wf[QUANT_BLOCK], sum = 0;
+    for (int c = 0; c < k; c += QUANT_BLOCK, w += dtype_row_bytes(t, 1)) {
+        const int n = k - c < QUANT_BLOCK ? k - c : QUANT_BLOCK;
+        dequantise(t, wf, w, n);
+        for (int i = 0; i < n; i++) sum += load_f32(x, c + i) * wf[i];
+    }
+    return sum;
+}
+
+#define MATMUL(name, prepared_bytes, dot, type)                                                                        \
+    void name(float *y, size_t ldy, const void *xp, int m, const void *w, size_t w_stride, int n, int k)               \
+    {                                                                                                                  \
+        for (int i = 0; i < m; i++)                                                                                    \
+            for (int j = 0; j < n; j++)                                                                                \
+                y[(size_t)i * ldy + (size_t)j] = dot(type, (const unsigned char *)xp + (size_t)i * prepared_bytes(k),  \
+                                                     (const unsigned char *)w + (size_t)j * w_stride, k);              \
+    }
+MATMUL(scalar_matmul_q8_0, scalar_prepared_bytes_f32, dot_dequantised, DT_Q8_0)
+MATMUL(scalar_matmul_q4_0, scalar_prepared_bytes_f32, dot_dequantised, DT_Q4_0)
+MATMUL(scalar_matmul_iq4_nl, scalar_prepared_bytes_f32, dot_dequantised, DT_IQ4_NL)
+MATMUL(scalar_matmul_int8_q8_0, scalar_prepared_bytes_int8, dot_int8, DT_Q8_0)
+MATMUL(scalar_matmul_int8_q4_0, scalar_prepared_bytes_int8, dot_int8, DT_Q4_0)
+MATMUL(scalar_matmul_int8_iq4_nl, scalar_prepared_bytes_int8, dot_int8, DT_IQ4_NL)
+#undef MATMUL
+
+void scalar_to_f32_q8_0(float *y, const void *x, int n)
+{
+    dequantise(DT_Q8_0, y, x, n);
+}
+void scalar_to_f32_q4_0(float *y, const void *x, int n)
+{
+    dequantise(DT_Q4_0, y, x, n);
+}
+void scalar_to_f32_iq4_nl(float *y, const void *x, int n)
+{
+    dequantise(DT_IQ4_NL, y, x, n);
+}
 
 #define MATMUL_ADD(name, load_b)                                                                                       \
     static void name(float *y, size_t ldy, const float *a, size_t lda, int m, const void *b, size_t b_stride, int n,   \
@@ -234,14 +336,23 @@ const Kernels kernels_scalar = {
     .name = "scalar",
     .matmul = {
         [COMPUTE_F32] = {
-            [DT_F32] = { prepared_bytes_f32, prepare_f32, matmul_f32 },
-            [DT_BF16] = { prepared_bytes_f32, prepare_f32, matmul_bf16 },
-            [DT_F16] = { prepared_bytes_f32, prepare_f32, matmul_f16 },
+            [DT_F32] = { scalar_prepared_bytes_f32, scalar_prepare_f32, matmul_f32 },
+            [DT_BF16] = { scalar_prepared_bytes_f32, scalar_prepare_f32, matmul_bf16 },
+            [DT_F16] = { scalar_prepared_bytes_f32, scalar_prepare_f32, matmul_f16 },
+            [DT_Q8_0] = { scalar_prepared_bytes_f32, scalar_prepare_f32, scalar_matmul_q8_0 },
+            [DT_Q4_0] = { scalar_prepared_bytes_f32, scalar_prepare_f32, scalar_matmul_q4_0 },
+            [DT_IQ4_NL] = { scalar_prepared_bytes_f32, scalar_prepare_f32, scalar_matmul_iq4_nl },
         },
         [COMPUTE_BF16] = { [DT_BF16] = { prepared_bytes_bf16, prepare_bf16, matmul_bf16_bf16 } },
+        [COMPUTE_INT8] = {
+            [DT_Q8_0] = { scalar_prepared_bytes_int8, scalar_prepare_int8, scalar_matmul_int8_q8_0 },
+            [DT_Q4_0] = { scalar_prepared_bytes_int8, scalar_prepare_int8, scalar_matmul_int8_q4_0 },
+            [DT_IQ4_NL] = { scalar_prepared_bytes_int8, scalar_prepare_int8, scalar_matmul_int8_iq4_nl },
+        },
     },
     .matmul_add = { [DT_F32] = matmul_add_f32, [DT_BF16] = matmul_add_bf16, [DT_F16] = matmul_add_f16 },
-    .to_f32 = { [DT_F32] = to_f32_f32, [DT_BF16] = to_f32_bf16, [DT_F16] = to_f32_f16 },
+    .to_f32 = { [DT_F32] = to_f32_f32, [DT_BF16] = to_f32_bf16, [DT_F16] = to_f32_f16,
+                [DT_Q8_0] = scalar_to_f32_q8_0, [DT_Q4_0] = scalar_to_f32_q4_0, [DT_IQ4_NL] = scalar_to_f32_iq4_nl },
     .from_f32 = { [DT_F32] = from_f32_f32, [DT_BF16] = from_f32_bf16, [DT_F16] = from_f32_f16 },
     .rms_norm = rms_norm,
     .layer_norm = layer_norm,

@@ -450,7 +450,7 @@ static bool account(const Binder *b, Weights *w)
 {
     for (int i = 0; i < tensor_files_count(b->files); i++) {
         const FileTensor *t = tensor_files_at(b->files, i);
-        const uint64_t n = t->bytes / dtype_bytes(t->dtype);
+        const uint64_t n = file_tensor_elements(t);
         w->n_parameters += n;
         if (b->used[i]) continue;
         if (!is_unused(t->name))

@@ -7,7 +7,7 @@
 Tensor *embed(Run *r, const Weight *table, const Batch *b)
 {
     Tensor *x = tensor_new(r, b->n, table->cols);
-    const size_t stride = (size_t)table->cols * dtype_bytes(table->dtype);
+    const size_t stride = weight_stride(table);
     for (int i = 0; i < b->n; i++) {
         const BatchRow *row = &b->row[i];
         assert(row->image || (row->token >= 0 && row->token < table->rows));

@@ -20,7 +20,7 @@ enum { STRIP = 64 }; /* rows of a task */
 
 static const unsigned char *head_rows(const Job *j, int head, int row)
 {
-    const size_t stride = (size_t)j->kv_b->cols * dtype_bytes(j->kv_b->dtype);
+    const size_t stride = weight_stride(j->kv_b);
     return (const unsigned char *)j->kv_b->data + ((size_t)head * (size_t)(j->d_nope + j->d_v) + (size_t)row) * stride;
 }
 
@@ -44,8 +44,8 @@ static void query_strip(void *context, int i, int thread)
         memset(to, 0, (size_t)rank * sizeof(float));
         memcpy(to + rank, q + (size_t)row * j->x->ld + j->d_nope, (size_t)j->d_rope * sizeof(float));
     }
-    j->r->k->matmul_add[j->kv_b->dtype](y, j->y->ld, q, j->x->ld, m, head_rows(j, head, 0),
-                                        (size_t)rank * dtype_bytes(j->kv_b->dtype), rank, j->d_nope);
+    j->r->k->matmul_add[j->kv_b->dtype](y, j->y->ld, q, j->x->ld, m, head_rows(j, head, 0), weight_stride(j->kv_b),
+                                        rank, j->d_nope);
 }
 
 Tensor *latent_query(Run *r, const Tensor *q, const Weight *kv_b, int n_heads, int d_nope, int d_rope)
@@ -68,7 +68,7 @@ static void value_strip(void *context, int i, int thread)
     for (int row = 0; row < m; row++)
         mm->prepare(xp + (size_t)row * j->x_stride, tensor_row(j->x, begin + row) + (size_t)head * (size_t)rank, rank);
     mm->run(tensor_row(j->y, begin) + (size_t)head * (size_t)j->d_v, j->y->ld, xp, m, head_rows(j, head, j->d_nope),
-            (size_t)rank * dtype_bytes(j->kv_b->dtype), j->d_v, rank);
+            weight_stride(j->kv_b), j->d_v, rank);
 }
 
 Tensor *latent_value(Run *r, const Tensor *o, const Weight *kv_b, int n_heads, int d_nope, int d_v)

@@ -37,7 +37,7 @@ static void multiply_block(void *context, int i, int thread)
     const Weight *w = &j->l->w;
     const int row = i / j->n_w_blocks * j->x_block, col = i % j->n_w_blocks * j->w_block;
     const int m = smaller(j->x->rows - row, j->x_block), n = smaller(w->rows - col, j->w_block);
-    const size_t stride = (size_t)w->cols * dtype_bytes(w->dtype);
+    const size_t stride = weight_stride(w);
     (void)thread;
     j->mm->run(tensor_row(j->y, row) + col, j->y->ld, j->xp + (size_t)row * j->xp_stride, m,
                (const unsigned char *)w->data + (size_t)col * stride, stride, n, w->cols);
@@ -84,7 +84,7 @@ static Tensor *multiply(Run *r, const Tensor *x, const Linear *l, Compute c)
 
 Tensor *linear(Run *r, const Tensor *x, const Linear *l)
 {
-    return multiply(r, x, l, l->w.dtype == DT_BF16 ? r->compute : COMPUTE_F32);
+    return multiply(r, x, l, r->compute[l->w.dtype]);
 }
 
 Tensor *linear_f32(Run *r, const Tensor *x, const Linear *l)

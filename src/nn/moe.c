@@ -157,7 +157,7 @@ typedef struct {
 
 static Compute compute_of(const Run *r, const Weight *w)
 {
-    return w->dtype == DT_BF16 ? r->compute : COMPUTE_F32;
+    return r->compute[w->dtype];
 }
 
 static const Matmul *matmul_of(const Run *r, const Weight *w)
@@ -190,7 +190,7 @@ static void prepare_activations(void *context, int begin, int end, int thread)
 static void multiply_rows(const ExpertJob *j, Tensor *y, const Weight *w, const ExpertTask *t)
 {
     const int first = j->g->begin[t->expert], m = j->g->begin[t->expert + 1] - first;
-    const size_t stride = (size_t)w->cols * dtype_bytes(w->dtype);
+    const size_t stride = weight_stride(w);
     matmul_of(j->r, w)->run(tensor_row(y, first) + t->begin, y->ld, j->xp + (size_t)first * j->xp_stride, m,
                             (const unsigned char *)w->data + (size_t)t->begin * stride, stride, t->n, w->cols);
 }

@@ -26,6 +26,10 @@ typedef struct {
     DType dtype;
     int rows, cols;
 } Weight;
+static inline size_t weight_stride(const Weight *w) /* bytes from one row to the next */
+{
+    return dtype_row_bytes(w->dtype, (size_t)w->cols);
+}
 
 /* y = x W^T + b */
 typedef struct {
@@ -47,9 +51,9 @@ typedef struct {
 typedef struct {
     const Kernels *k;
     Pool *pool;
-    Arena *arena;           /* of this step */
-    Compute compute;        /* how activations enter a product with bf16 weights; all other products are f32 */
-    const TraceSink *trace; /* NULL: nobody looks */
+    Arena *arena;                     /* of this step */
+    Compute compute[DT_MATRIX_TYPES]; /* how activations enter a product with weights of each type */
+    const TraceSink *trace;           /* NULL: nobody looks */
 } Run;
 
 /* Not cleared. 64-byte aligned rows when cols is a multiple of 16. Lives until the arena is released. */

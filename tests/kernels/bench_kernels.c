@@ -177,7 +177,7 @@ int bench_kernels(const char *level)
                limits.bf16_one.best, limits.threads, limits.bf16_all.median, limits.bf16_all.best);
     printf("reading   1 thread %.2f (%.2f), %d threads %.2f (%.2f) GB/s\n", limits.read_one.median,
            limits.read_one.best, limits.threads, limits.read_all.median, limits.read_all.best);
-    for (int t = 0; t < DT_MATRIX_TYPES; t++) {
+    for (int t = 0; t < DT_PLAIN_TYPES; t++) {
         for (int s = 0; s < COUNT(COMPUTE_BOUND); s++) bench_compute(kernels_get(l), l, (DType)t, &COMPUTE_BOUND[s]);
         for (int s = 0; s < COUNT(MEMORY_BOUND); s++) bench_stream(kernels_get(l), (DType)t, &MEMORY_BOUND[s]);
     }

@@ -84,7 +84,7 @@ static int all_products(Product *p)
     int n = 0;
     for (int l = 0; l <= (int)cpu_best(); l++)
         for (int c = 0; c < COMPUTE_TYPES; c++)
-            for (int t = 0; t < DT_MATRIX_TYPES; t++) {
+            for (int t = 0; t < DT_PLAIN_TYPES; t++) {
                 const Kernels *k = kernels_get((CpuLevel)l);
                 if (k->matmul[c][t].run) p[n++] = (Product){ k->name, k->matmul[c][t], (Compute)c, (DType)t };
             }
@@ -196,7 +196,7 @@ static void products_are_exact_sums(void **state)
             end_case(&c);
         }
         char what[80];
-        snprintf(what, sizeof what, "%s, %s x %s", product[p].name, product[p].compute ? "bf16" : "f32",
+        snprintf(what, sizeof what, "%s, %s x %s", product[p].name, compute_name(product[p].compute),
                  dtype_name(product[p].type));
         assert_within(what, worst, 1e-6); /* a random walk of at most 1500 roundings of 2^-24, in sizes that add up */
     }
@@ -298,7 +298,7 @@ static void matmul_add_goes_through_k_in_order(void **state)
 {
     (void)state;
     FOR_LEVELS(K)
-    for (int t = 0; t < DT_MATRIX_TYPES; t++) {
+    for (int t = 0; t < DT_PLAIN_TYPES; t++) {
         double worst = 0;
         for (int round = 0; round < 150; round++)
             worst = fmax(worst, matmul_add_error(K, (DType)t, pick(15), pick(3) ? pick(90) : pick(300), pick(60)));
@@ -315,7 +315,7 @@ static void conversions_have_the_bits_of_the_definition(void **state)
     (void)state;
     const Kernels *S = kernels_get(CPU_SCALAR);
     FOR_LEVELS(K)
-    for (int t = 0; t < DT_MATRIX_TYPES; t++) {
+    for (int t = 0; t < DT_PLAIN_TYPES; t++) {
         const size_t size = dtype_bytes((DType)t);
         Fenced all = fenced(65536 * size), y = fenced(65536 * 4), want = fenced(65536 * 4), back = fenced(65536 * size),
                want_back = fenced(65536 * size);
@@ -345,7 +345,7 @@ static void conversions_of_any_length_stay_in_bounds(void **state)
 {
     (void)state;
     FOR_LEVELS(K)
-    for (int t = 0; t < DT_MATRIX_TYPES; t++)
+    for (int t = 0; t < DT_PLAIN_TYPES; t++)
         for (int n = 0; n < 100; n++) {
             Fenced x = random_weights((DType)t, 1, n, 0), y = fenced((size_t)n * 4), back = fenced(x.bytes);
             K->to_f32[t](floats(&y), x.data, n);
