@@ -136,7 +136,7 @@ test: deps-test ## run all tests; the last line is "N passed, N failed, N skippe
 	@tests/run.sh $(TESTED)
 
 # `make check` adds: each instruction set, threads under TSan, the other compiler, longer fuzzing.
-LEVELS  = scalar avx2 avx512 avx512bf16
+LEVELS  = scalar avx2 avx512 avx512vnni avx512bf16
 CHECKED = $(foreach l,$(LEVELS),"env VL2_TEST_CPU=$l build/release/tests/golden/test_model" \
                                 "env VL2_TEST_CPU=$l build/release/tests/golden/test_same_bits") \
           build/tsan/tests/unit/test_pool build/tsan/tests/golden/test_same_bits \

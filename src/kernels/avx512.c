@@ -11,6 +11,7 @@
 #include "kernels/simd_matmul.inc"
 
 const Kernels kernels_avx512 = SIMD_TABLE("avx512", prepared_bytes_pairs, prepare_bf16_pairs, matmul_bf16);
+const Kernels kernels_avx512vnni = SIMD_TABLE("avx512vnni", prepared_bytes_pairs, prepare_bf16_pairs, matmul_bf16);
 const Kernels kernels_avx512bf16 =
     SIMD_TABLE("avx512bf16", avx512bf16_prepared_bytes, avx512bf16_prepare, avx512bf16_matmul);
 #endif

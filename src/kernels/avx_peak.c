@@ -14,6 +14,15 @@
 #define F32_256(r)   "vfmadd231ps %%ymm14, %%ymm15, %%ymm" #r "\n\t"
 #define F32_512(r)   "vfmadd231ps %%zmm30, %%zmm31, %%zmm" #r "\n\t"
 #define BF16_512(r)  "vdpbf16ps %%zmm30, %%zmm31, %%zmm" #r "\n\t"
+#define VNNI_512(r)  "vpdpbusd %%zmm30, %%zmm31, %%zmm" #r "\n\t"
+#define INT8_256(r)                                                                                                    \
+    "vpmaddubsw %%ymm14, %%ymm15, %%ymm12\n\t"                                                                         \
+    "vpmaddwd %%ymm12, %%ymm13, %%ymm12\n\t"                                                                           \
+    "vpaddd %%ymm12, %%ymm" #r ", %%ymm" #r "\n\t"
+#define INT8_512(r)                                                                                                    \
+    "vpmaddubsw %%zmm30, %%zmm31, %%zmm28\n\t"                                                                         \
+    "vpmaddwd %%zmm28, %%zmm29, %%zmm28\n\t"                                                                           \
+    "vpaddd %%zmm28, %%zmm" #r ", %%zmm" #r "\n\t"
 
 #define LOOP(body) "1:\n\t" body "dec %0\n\tjnz 1b\n\tvzeroupper"
 #define LOW_REGISTERS                                                                                                  \
@@ -40,6 +49,30 @@ void avx_peak_f32_512(long rounds)
 void avx_peak_bf16_512(long rounds)
 {
     __asm__ volatile(ROUND_512(CLEAR_512) CLEAR_512(30) CLEAR_512(31) LOOP(ROUND_512(BF16_512))
+                     : "+r"(rounds)
+                     :
+                     : "cc", LOW_REGISTERS);
+}
+
+void avx_peak_int8_256(long rounds)
+{
+    __asm__ volatile(ROUND_256(CLEAR_256) CLEAR_256(13) CLEAR_256(14) CLEAR_256(15) LOOP(ROUND_256(INT8_256))
+                     : "+r"(rounds)
+                     :
+                     : "cc", LOW_REGISTERS);
+}
+
+void avx_peak_int8_512(long rounds)
+{
+    __asm__ volatile(ROUND_512(CLEAR_512) CLEAR_512(29) CLEAR_512(30) CLEAR_512(31) LOOP(ROUND_512(INT8_512))
+                     : "+r"(rounds)
+                     :
+                     : "cc", LOW_REGISTERS);
+}
+
+void avx_peak_vnni_512(long rounds)
+{
+    __asm__ volatile(ROUND_512(CLEAR_512) CLEAR_512(30) CLEAR_512(31) LOOP(ROUND_512(VNNI_512))
                      : "+r"(rounds)
                      :
                      : "cc", LOW_REGISTERS);

@@ -5,7 +5,7 @@
 
 #include "kernels/kernels.h"
 
-static const char *const NAME[CPU_LEVELS] = { "scalar", "avx2", "avx512", "avx512bf16" };
+static const char *const NAME[CPU_LEVELS] = { "scalar", "avx2", "avx512", "avx512vnni", "avx512bf16" };
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -43,7 +43,8 @@ CpuLevel cpu_best(void)
     if (!has(saved, SAVED_YMM)) return CPU_SCALAR;
     if (!has(saved, SAVED_ZMM) || !has(wide.ebx, bit_AVX512F | bit_AVX512BW | bit_AVX512VL | bit_AVX512DQ))
         return CPU_AVX2;
-    return has(wider.eax, bit_AVX512BF16) ? CPU_AVX512BF16 : CPU_AVX512;
+    if (!has(wide.ecx, bit_AVX512VNNI)) return CPU_AVX512;
+    return has(wider.eax, bit_AVX512BF16) ? CPU_AVX512BF16 : CPU_AVX512VNNI;
 }
 #else
 CpuLevel cpu_best(void)
@@ -66,5 +67,5 @@ bool cpu_level_find(const char *name, CpuLevel *out, Error *e)
         *out = (CpuLevel)l;
         return true;
     }
-    return fail(e, ERR_USAGE, "--cpu %s: not one of scalar, avx2, avx512, avx512bf16", name);
+    return fail(e, ERR_USAGE, "--cpu %s: not one of scalar, avx2, avx512, avx512vnni, avx512bf16", name);
 }

@@ -10,6 +10,7 @@ const Kernels *kernels_get(CpuLevel l)
 #if defined(__x86_64__)
         [CPU_AVX2] = &kernels_avx2,
         [CPU_AVX512] = &kernels_avx512,
+        [CPU_AVX512VNNI] = &kernels_avx512vnni,
         [CPU_AVX512BF16] = &kernels_avx512bf16,
 #endif
     };

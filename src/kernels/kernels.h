@@ -34,7 +34,7 @@ typedef struct {
 } Matmul;
 
 typedef struct Kernels {
-    const char *name; /* "scalar", "avx2", "avx512", "avx512bf16" */
+    const char *name; /* "scalar", "avx2", "avx512", "avx512vnni", "avx512bf16" */
 
     Matmul matmul[COMPUTE_TYPES][DT_MATRIX_TYPES]; /* run == NULL where a compute type does not exist */
 
@@ -69,7 +69,7 @@ typedef struct Kernels {
 const char *compute_name(Compute c); /* "f32", "bf16", "int8" */
 
 /* The instruction sets, lowest first. */
-typedef enum { CPU_SCALAR, CPU_AVX2, CPU_AVX512, CPU_AVX512BF16, CPU_LEVELS } CpuLevel;
+typedef enum { CPU_SCALAR, CPU_AVX2, CPU_AVX512, CPU_AVX512VNNI, CPU_AVX512BF16, CPU_LEVELS } CpuLevel;
 
 CpuLevel cpu_best(void); /* the highest that this processor and this build have */
 const char *cpu_level_name(CpuLevel l);

@@ -6,7 +6,7 @@
 
 extern const Kernels kernels_scalar;
 #if defined(__x86_64__)
-extern const Kernels kernels_avx2, kernels_avx512, kernels_avx512bf16;
+extern const Kernels kernels_avx2, kernels_avx512, kernels_avx512vnni, kernels_avx512bf16;
 
 /* avx512bf16.c: the one product that kernels_avx512bf16 has for itself. */
 size_t avx512bf16_prepared_bytes(int k);

@@ -104,6 +104,7 @@ static const Peak F32_PEAK[CPU_LEVELS] = {
 #if defined(__x86_64__)
     [CPU_AVX2] = { avx_peak_f32_256, PEAK_F32_256_OPERATIONS },
     [CPU_AVX512] = { avx_peak_f32_512, PEAK_F32_512_OPERATIONS },
+    [CPU_AVX512VNNI] = { avx_peak_f32_512, PEAK_F32_512_OPERATIONS },
     [CPU_AVX512BF16] = { avx_peak_f32_512, PEAK_F32_512_OPERATIONS },
 #endif
 };
@@ -111,6 +112,15 @@ static const Peak BF16_PEAK[CPU_LEVELS] = {
     [CPU_SCALAR] = { NULL, 0 },
 #if defined(__x86_64__)
     [CPU_AVX512BF16] = { avx_peak_bf16_512, PEAK_BF16_512_OPERATIONS },
+#endif
+};
+static const Peak INT8_PEAK[CPU_LEVELS] = {
+    [CPU_SCALAR] = { NULL, 0 },
+#if defined(__x86_64__)
+    [CPU_AVX2] = { avx_peak_int8_256, PEAK_INT8_256_OPERATIONS },
+    [CPU_AVX512] = { avx_peak_int8_512, PEAK_INT8_512_OPERATIONS },
+    [CPU_AVX512VNNI] = { avx_peak_vnni_512, PEAK_INT8_512_OPERATIONS },
+    [CPU_AVX512BF16] = { avx_peak_vnni_512, PEAK_INT8_512_OPERATIONS },
 #endif
 };
 
@@ -128,5 +138,6 @@ bool machine_measure(Pool *p, CpuLevel l, MachineLimits *out, Error *e)
     *out = (MachineLimits){ .threads = pool_threads(p) };
     measure_peak(p, F32_PEAK[l], &out->f32_one, &out->f32_all);
     measure_peak(p, BF16_PEAK[l], &out->bf16_one, &out->bf16_all);
+    measure_peak(p, INT8_PEAK[l], &out->int8_one, &out->int8_all);
     return measure_reading(p, out, e);
 }

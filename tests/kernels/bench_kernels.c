@@ -175,6 +175,9 @@ int bench_kernels(const char *level)
     if (limits.bf16_one.best > 0)
         printf("bf16 peak 1 thread %.1f (%.1f), %d threads %.1f (%.1f) GFLOP/s\n", limits.bf16_one.median,
                limits.bf16_one.best, limits.threads, limits.bf16_all.median, limits.bf16_all.best);
+    if (limits.int8_one.best > 0)
+        printf("int8 peak 1 thread %.1f (%.1f), %d threads %.1f (%.1f) GOP/s\n", limits.int8_one.median,
+               limits.int8_one.best, limits.threads, limits.int8_all.median, limits.int8_all.best);
     printf("reading   1 thread %.2f (%.2f), %d threads %.2f (%.2f) GB/s\n", limits.read_one.median,
            limits.read_one.best, limits.threads, limits.read_all.median, limits.read_all.best);
     for (int t = 0; t < DT_PLAIN_TYPES; t++) {

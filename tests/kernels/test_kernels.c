@@ -680,6 +680,7 @@ static void the_machine_has_limits(void **state)
     assert_true(limits.read_all.best > 0);
     assert_int_equal(limits.f32_one.best > 0, cpu_best() > CPU_SCALAR);
     assert_int_equal(limits.bf16_all.best > 0, cpu_best() >= CPU_AVX512BF16);
+    assert_int_equal(limits.int8_all.best > 0, cpu_best() > CPU_SCALAR);
     pool_close(p);
 }
 
