@@ -31,6 +31,7 @@ static Tensor *mla(Run *r, const Mla *m, const Tensor *h, const LanguageConfig *
     Tensor *kv = linear(r, h, &m->kv_a); /* [rows, rank + d_rope] */
     Tensor *latent = tensor_cols(r, kv, 0, rank);
     rms_norm_in_place(r, latent, &m->kv_norm);
+    run_input(r, &m->kv_b, latent); /* what it would multiply if it were not absorbed */
     rope_apply(r, angles, kv, 1, rank + d_rope, rank);
     kv_append(r, cache, layer, b, kv, NULL);
 

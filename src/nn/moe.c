@@ -187,6 +187,19 @@ static void prepare_activations(void *context, int begin, int end, int thread)
     prepare_slots(j, j->gate, NULL, begin, end);
 }
 
+/* What goes into the matrices of each expert, row by row, when the activations are there. */
+static void show_inputs(const ExpertJob *j)
+{
+    for (int e = 0; j->r->inputs && e < j->g->n_experts; e++)
+        for (int s = j->g->begin[e]; s < j->g->begin[e + 1]; s++) {
+            const Tensor x = { tensor_row(j->x, j->g->row[s]), 1, j->x->cols, j->x->ld };
+            const Tensor activations = { tensor_row(j->gate, s), 1, j->gate->cols, j->gate->ld };
+            run_input(j->r, &j->e[e].gate, &x);
+            run_input(j->r, &j->e[e].up, &x);
+            run_input(j->r, &j->e[e].down, &activations);
+        }
+}
+
 static void multiply_rows(const ExpertJob *j, Tensor *y, const Weight *w, const ExpertTask *t)
 {
     const int first = j->g->begin[t->expert], m = j->g->begin[t->expert + 1] - first;
@@ -268,6 +281,7 @@ Tensor *experts(Run *r, const Tensor *x, const Expert *e, const Routing *g)
     j.xp_stride = x_bytes;
     pool_ranges(r->pool, slots, 16, prepare_inputs, &j);
     pool_run(r->pool, cut_tasks(g, d_expert, block, task), gate_and_up, &j);
+    show_inputs(&j);
     j.xp_stride = act_bytes;
     pool_ranges(r->pool, slots, 16, prepare_activations, &j);
     pool_run(r->pool, cut_tasks(g, d_model, block, task), down, &j);

@@ -48,12 +48,19 @@ typedef struct {
     void *context;
 } TraceSink;
 
+/* Sees the rows that go into the product with a weight, before the product. For calibration. */
+typedef struct {
+    void (*see)(void *context, const Weight *w, const Tensor *x);
+    void *context;
+} InputSink;
+
 typedef struct {
     const Kernels *k;
     Pool *pool;
     Arena *arena;                     /* of this step */
     Compute compute[DT_MATRIX_TYPES]; /* how activations enter a product with weights of each type */
     const TraceSink *trace;           /* NULL: nobody looks */
+    const InputSink *inputs;          /* the same */
 } Run;
 
 /* Not cleared. 64-byte aligned rows when cols is a multiple of 16. Lives until the arena is released. */
@@ -70,6 +77,11 @@ static inline float *tensor_row(const Tensor *t, int i)
 static inline void run_trace(const Run *r, const char *name, int index, const Tensor *t)
 {
     if (r->trace) r->trace->see(r->trace->context, name, index, t);
+}
+
+static inline void run_input(const Run *r, const Weight *w, const Tensor *x)
+{
+    if (r->inputs) r->inputs->see(r->inputs->context, w, x);
 }
 
 /* Gives back everything that was taken from the arena since `mark` but the content of x, which moves to `keep` (of the
