@@ -70,6 +70,7 @@ $(FONT_DIR)/unifont.hex:
 ifeq ($(shell uname -m),x86_64)
 ISA_avx2       = -mavx2 -mfma -mf16c
 ISA_avx512     = -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx2 -mfma -mf16c
+ISA_avx512vnni = $(ISA_avx512) -mavx512vnni
 ISA_avx512bf16 = $(ISA_avx512) -mavx512bf16
 ISA_emulated_bf16 = $(ISA_avx512)
 endif

@@ -195,5 +195,5 @@ INLINE float v_max_lane(V v)
 #include "kernels/simd_math.inc"
 #include "kernels/simd_matmul.inc"
 
-const Kernels kernels_avx2 = SIMD_TABLE("avx2", prepared_bytes_pairs, prepare_bf16_pairs, matmul_bf16);
+const Kernels kernels_avx2 = SIMD_TABLE("avx2", INT8_SCALAR, prepared_bytes_pairs, prepare_bf16_pairs, matmul_bf16);
 #endif

@@ -12,6 +12,32 @@ extern const Kernels kernels_avx2, kernels_avx512, kernels_avx512vnni, kernels_a
 size_t avx512bf16_prepared_bytes(int k);
 void avx512bf16_prepare(void *xp, const float *x, int k);
 void avx512bf16_matmul(float *y, size_t ldy, const void *xp, int m, const void *w, size_t w_stride, int n, int k);
+
+/* avx512vnni.c: int8 products, of the level above it too. */
+#define INT8_LEVEL(level)                                                                                              \
+    size_t level##_int8_bytes(int k);                                                                                  \
+    INT8_PRODUCT(level, q8_0) INT8_PRODUCT(level, q4_0) INT8_PRODUCT(level, iq4_nl)
+#define INT8_PRODUCT(level, type)                                                                                      \
+    void level##_int8_prepare_##type(void *xp, const float *x, int k);                                                 \
+    void level##_int8_matmul_##type(float *y, size_t ldy, const void *xp, int m, const void *w, size_t w_stride,       \
+                                    int n, int k);
+INT8_LEVEL(avx512vnni)
+#undef INT8_PRODUCT
+#undef INT8_LEVEL
+
+/* A level's row of the table. */
+#define INT8_PRODUCTS(level)                                                                                           \
+    {                                                                                                                  \
+        [DT_Q8_0] = { level##_int8_bytes, level##_int8_prepare_q8_0, level##_int8_matmul_q8_0 },                       \
+        [DT_Q4_0] = { level##_int8_bytes, level##_int8_prepare_q4_0, level##_int8_matmul_q4_0 },                       \
+        [DT_IQ4_NL] = { level##_int8_bytes, level##_int8_prepare_iq4_nl, level##_int8_matmul_iq4_nl },                 \
+    }
+#define INT8_SCALAR                                                                                                    \
+    {                                                                                                                  \
+        [DT_Q8_0] = { scalar_prepared_bytes_int8, scalar_prepare_int8, scalar_matmul_int8_q8_0 },                      \
+        [DT_Q4_0] = { scalar_prepared_bytes_int8, scalar_prepare_int8, scalar_matmul_int8_q4_0 },                      \
+        [DT_IQ4_NL] = { scalar_prepared_bytes_int8, scalar_prepare_int8, scalar_matmul_int8_iq4_nl },                  \
+    }
 #endif
 
 /* Quantised weights at levels that have no kernels of their own for them. */

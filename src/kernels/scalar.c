@@ -1,5 +1,6 @@
 /* scalar.c - the definition of every kernel: plain loops, no tricks. Other instruction sets are tested against it. */
 #include <assert.h>
+#include <float.h>
 #include <math.h>
 
 #include "kernels/levels.h"
@@ -116,9 +117,12 @@ void scalar_prepare_int8(void *xp, const float *x, int k)
         const int n = k - c < QUANT_BLOCK ? k - c : QUANT_BLOCK;
         float most = 0;
         for (int i = 0; i < n; i++) most = fabsf(x[c + i]) > most ? fabsf(x[c + i]) : most;
-        const float d = most / 127, inverse = d > 0 ? 1 / d : 0;
+        const float d = most / 127, inverse = d >= FLT_MIN ? 1 / d : 0; /* 1 / d is finite */
         *scale++ = d;
-        for (int i = 0; i < QUANT_BLOCK; i++) q[i] = i < n ? (int8_t)lrintf(x[c + i] * inverse) : 0;
+        for (int i = 0; i < QUANT_BLOCK; i++) {
+            const float v = i < n ? x[c + i] * inverse : 0;
+            q[i] = isnan(v) ? 0 : (int8_t)lrintf(v); /* of a NaN, and of an infinity beside d = infinity */
+        }
     }
 }
 

@@ -84,7 +84,7 @@ static int all_products(Product *p)
     int n = 0;
     for (int l = 0; l <= (int)cpu_best(); l++)
         for (int c = 0; c < COMPUTE_TYPES; c++)
-            for (int t = 0; t < DT_PLAIN_TYPES; t++) {
+            for (int t = 0; t < DT_MATRIX_TYPES; t++) {
                 const Kernels *k = kernels_get((CpuLevel)l);
                 if (k->matmul[c][t].run) p[n++] = (Product){ k->name, k->matmul[c][t], (Compute)c, (DType)t };
             }
@@ -100,30 +100,58 @@ static int all_products(Product *p)
 
 enum { MOST_PRODUCTS = CPU_LEVELS * COMPUTE_TYPES * DT_MATRIX_TYPES + 1 };
 
-static double weight_value(DType t, const void *p)
+/* The whole number of element c of a quantised row, and the scale of its block. */
+static int quantum(DType t, const unsigned char *row, int c, double *d)
+{
+    const unsigned char *block = row + (size_t)(c / QUANT_BLOCK) * dtype_row_bytes(t, 1), *q = block + 2;
+    const int i = c % QUANT_BLOCK, nibble = i < 16 ? q[i % 16] & 15 : q[i % 16] >> 4;
+    uint16_t h;
+    memcpy(&h, block, sizeof h);
+    *d = (double)f16_to_f32(h);
+    return t == DT_Q8_0 ? (int8_t)q[i] : t == DT_Q4_0 ? nibble - 8 : iq4_nl[nibble];
+}
+
+/* Element c of a row. */
+static double weight_value(DType t, const unsigned char *row, int c)
 {
     uint16_t h;
     float f;
-    memcpy(&h, p, sizeof h);
+    double d;
+    if (dtype_is_quantised(t)) return quantum(t, row, c, &d) * d;
+    memcpy(&h, row + (size_t)c * dtype_bytes(t), sizeof h);
     if (t == DT_BF16) return (double)bf16_to_f32(h);
     if (t == DT_F16) return (double)f16_to_f32(h);
-    memcpy(&f, p, sizeof f);
+    memcpy(&f, row + (size_t)c * sizeof f, sizeof f);
     return (double)f;
+}
+
+static void random_plain_row(DType t, unsigned char *row, int k)
+{
+    for (int c = 0; c < k; c++) {
+        const float v = normal();
+        const uint16_t h = t == DT_BF16 ? f32_to_bf16(v) : f32_to_f16(v);
+        memcpy(row + (size_t)c * dtype_bytes(t), t == DT_F32 ? (const void *)&v : &h, dtype_bytes(t));
+    }
+}
+
+/* Any bytes, many of them -128, and scales that differ, now and then zero; past k there are no zeros, as a foreign file may have it. */
+static void random_blocks(DType t, unsigned char *row, int k)
+{
+    const size_t bytes = dtype_row_bytes(t, 1);
+    for (int c = 0; c < k; c += QUANT_BLOCK, row += bytes) {
+        const uint16_t d = f32_to_f16(pick(9) ? ldexpf(normal(), -pick(6)) : 0);
+        for (size_t i = sizeof d; i < bytes; i++) row[i] = pick(9) ? (unsigned char)pick(256) : 0x80;
+        memcpy(row, &d, sizeof d);
+    }
 }
 
 /* Rows of random weights `stride` bytes apart. What lies between them is NaN, for every type. */
 static Fenced random_weights(DType t, int rows, int k, size_t stride)
 {
-    const size_t used = (size_t)k * dtype_bytes(t);
-    Fenced f = fenced(rows > 0 ? (size_t)(rows - 1) * stride + used : 0);
+    Fenced f = fenced(rows > 0 ? (size_t)(rows - 1) * stride + dtype_row_bytes(t, (size_t)k) : 0);
     memset(f.data, 0xff, f.bytes);
     for (int j = 0; j < rows; j++)
-        for (int c = 0; c < k; c++) {
-            const float v = normal();
-            const uint16_t h = t == DT_BF16 ? f32_to_bf16(v) : f32_to_f16(v);
-            memcpy(f.data + (size_t)j * stride + (size_t)c * dtype_bytes(t), t == DT_F32 ? (const void *)&v : &h,
-                   dtype_bytes(t));
-        }
+        (dtype_is_quantised(t) ? random_blocks : random_plain_row)(t, f.data + (size_t)j * stride, k);
     return f;
 }
 
@@ -136,7 +164,7 @@ typedef struct {
 static Case make_case(const Product *p, int m, int n, int k)
 {
     Case c = { .m = m, .n = n, .k = k };
-    c.stride = (size_t)k * dtype_bytes(p->type) + (size_t)pick(12);
+    c.stride = dtype_row_bytes(p->type, (size_t)k) + (size_t)pick(12);
     c.ldy = (size_t)(n + pick(3));
     c.x = fenced_floats(m * k, normal);
     c.xp = fenced((size_t)m * p->matmul.prepared_bytes(k));
@@ -155,29 +183,74 @@ static void end_case(Case *c)
     unfence(&c->y);
 }
 
-/* The worst |error| / (sum of |x w|) over the case, divided by what the length of the sum allows. Gaps in y hold. */
+/* A sum, and the sum of the sizes of what it adds up. */
+typedef struct {
+    double sum, size;
+} Truth;
+
+static void add_to(Truth *t, double v)
+{
+    t->sum += v;
+    t->size += fabs(v);
+}
+
+/* A block's activations as whole numbers, rounded by the definition. Returns their scale. */
+static float quantise(int *q, const float *x, int n)
+{
+    float most = 0;
+    for (int i = 0; i < n; i++) most = fmaxf(most, fabsf(x[i]));
+    const float d = most / 127, inverse = d >= FLT_MIN ? 1 / d : 0;
+    for (int i = 0; i < n; i++) {
+        const float v = x[i] * inverse;
+        q[i] = isnan(v) ? 0 : (int)nearbyintf(v);
+    }
+    return d;
+}
+
+static Truth true_int8(DType t, const float *x, const unsigned char *row, int k)
+{
+    Truth y = { 0 };
+    for (int c = 0; c < k; c += QUANT_BLOCK) {
+        const int n = k - c < QUANT_BLOCK ? k - c : QUANT_BLOCK;
+        int q[QUANT_BLOCK], whole = 0;
+        double d = 0;
+        const float dx = quantise(q, x + c, n);
+        for (int i = 0; i < n; i++) whole += q[i] * quantum(t, row, c + i, &d);
+        add_to(&y, whole * (double)((float)d * dx));
+    }
+    return y;
+}
+
+static Truth true_product(const Product *p, const float *x, const unsigned char *row, int k)
+{
+    if (p->compute == COMPUTE_INT8) return true_int8(p->type, x, row, k);
+    Truth y = { 0 };
+    for (int c = 0; c < k; c++) {
+        const double xc = p->compute == COMPUTE_BF16 ? (double)bf16_to_f32(f32_to_bf16(x[c])) : (double)x[c];
+        add_to(&y, xc * weight_value(p->type, row, c));
+    }
+    return y;
+}
+
+static void gaps_hold(const Case *c)
+{
+    for (int i = 0; c->n > 0 && i + 1 < c->m; i++)
+        for (size_t g = (size_t)c->n * sizeof(float); g < c->ldy * sizeof(float); g++)
+            assert_int_equal(c->y.data[(size_t)i * c->ldy * sizeof(float) + g], 0xa5);
+}
+
+/* The worst |error| / (sum of the sizes) over the case. Gaps in y hold. */
 static double product_error(const Product *p, const Case *c)
 {
     double worst = 0;
-    for (int i = 0; i < c->m; i++) {
+    gaps_hold(c);
+    for (int i = 0; i < c->m; i++)
         for (int j = 0; j < c->n; j++) {
-            double sum = 0, size = 0;
-            for (int q = 0; q < c->k; q++) {
-                const float x = floats(&c->x)[i * c->k + q];
-                const double xv = p->compute == COMPUTE_BF16 ? (double)bf16_to_f32(f32_to_bf16(x)) : (double)x;
-                const double v =
-                    xv * weight_value(p->type, c->w.data + (size_t)j * c->stride + (size_t)q * dtype_bytes(p->type));
-                sum += v;
-                size += fabs(v);
-            }
-            const double error = fabs((double)floats(&c->y)[(size_t)i * c->ldy + (size_t)j] - sum);
-            if (!(error <= size)) return INFINITY;
-            if (size > 0 && error / size > worst) worst = error / size;
+            const Truth t = true_product(p, floats(&c->x) + i * c->k, c->w.data + (size_t)j * c->stride, c->k);
+            const double error = fabs((double)floats(&c->y)[(size_t)i * c->ldy + (size_t)j] - t.sum);
+            if (!(error <= t.size)) return INFINITY;
+            if (t.size > 0) worst = fmax(worst, error / t.size);
         }
-        if (c->n > 0 && i + 1 < c->m)
-            for (size_t g = (size_t)c->n * sizeof(float); g < c->ldy * sizeof(float); g++)
-                assert_int_equal(c->y.data[(size_t)i * c->ldy * sizeof(float) + g], 0xa5);
-    }
     return worst;
 }
 
@@ -243,6 +316,64 @@ static void large_products_have_no_seams(void **state)
     }
 }
 
+/* --- int8 products at their limits --- */
+
+/* Values that a broken model may bring: nothing crashes, a value alone has the bits that it has in company, what is finite
+ * by the definition is near it. */
+static float any_float(void)
+{
+    static const float ODD[] = { 0, -0.0f, 1e-45f, -1e-39f, FLT_MIN, 3e38f, -FLT_MAX, INFINITY, -INFINITY, NAN };
+    const int kind = pick(60);
+    return kind < (int)(sizeof ODD / sizeof ODD[0]) ? ODD[kind] : ldexpf(normal(), pick(40) ? 0 : pick(250) - 125);
+}
+
+/* Scales of any bits, too. */
+static void spoil_scales(const Case *c, DType t)
+{
+    for (int j = 0; j < c->n; j++)
+        for (int b = 0; b < (c->k + QUANT_BLOCK - 1) / QUANT_BLOCK; b++) {
+            const uint16_t d = (uint16_t)rng_next(&rng);
+            if (pick(4) == 0)
+                memcpy(c->w.data + (size_t)j * c->stride + (size_t)b * dtype_row_bytes(t, 1), &d, sizeof d);
+        }
+}
+
+static void check_spoilt(const Product *p, const Case *c)
+{
+    for (int i = 0; i < c->m; i++)
+        for (int j = 0; j < c->n; j++) {
+            float alone;
+            const unsigned char *row = c->w.data + (size_t)j * c->stride;
+            p->matmul.run(&alone, 1, c->xp.data + (size_t)i * p->matmul.prepared_bytes(c->k), 1, row, c->stride, 1,
+                          c->k);
+            assert_memory_equal(&alone, floats(&c->y) + (size_t)i * c->ldy + j, sizeof alone);
+            const Truth t = true_product(p, floats(&c->x) + i * c->k, row, c->k);
+            if (t.size < 1e37) /* no step overflows; products of scales may be subnormal */
+                assert_true(fabs((double)alone - t.sum) <= 1e-6 * t.size + 1e-39 * c->k);
+            else if (isnan(t.sum))
+                assert_false(isfinite(alone));
+        }
+}
+
+static void int8_products_stand_any_values(void **state)
+{
+    (void)state;
+    Product product[MOST_PRODUCTS];
+    const int n_products = all_products(product);
+    for (int p = 0; p < n_products; p++)
+        for (int round = 0; round < 40 && product[p].compute == COMPUTE_INT8; round++) {
+            Case c = make_case(&product[p], 1 + pick(14), 1 + pick(40), 1 + pick(100));
+            const Matmul *mm = &product[p].matmul;
+            spoil_scales(&c, product[p].type);
+            for (int i = 0; i < c.m * c.k; i++) floats(&c.x)[i] = any_float();
+            for (int i = 0; i < c.m; i++)
+                mm->prepare(c.xp.data + (size_t)i * mm->prepared_bytes(c.k), floats(&c.x) + i * c.k, c.k);
+            mm->run(floats(&c.y), c.ldy, c.xp.data, c.m, c.w.data, c.stride, c.n, c.k);
+            check_spoilt(&product[p], &c);
+            end_case(&c);
+        }
+}
+
 /* --- the levels, one by one --- */
 
 #define FOR_LEVELS(K)                                                                                                  \
@@ -282,8 +413,8 @@ static double matmul_add_error(const Kernels *K, DType t, int m, int n, int k)
             const size_t at = (size_t)i * ldy + (size_t)j;
             double sum = (double)floats(&before)[at], size = fabs(sum);
             for (int c = 0; c < k && j < n; c++) {
-                const unsigned char *from = b.data + (size_t)c * stride + (size_t)j * dtype_bytes(t);
-                const double v = (double)floats(&a)[(size_t)i * lda + (size_t)c] * weight_value(t, from);
+                const unsigned char *row = b.data + (size_t)c * stride;
+                const double v = (double)floats(&a)[(size_t)i * lda + (size_t)c] * weight_value(t, row, j);
                 sum += v;
                 size += fabs(v);
             }
@@ -349,9 +480,7 @@ static void conversions_of_any_length_stay_in_bounds(void **state)
         for (int n = 0; n < 100; n++) {
             Fenced x = random_weights((DType)t, 1, n, 0), y = fenced((size_t)n * 4), back = fenced(x.bytes);
             K->to_f32[t](floats(&y), x.data, n);
-            for (int i = 0; i < n; i++)
-                assert_true((double)floats(&y)[i] ==
-                            weight_value((DType)t, x.data + (size_t)i * dtype_bytes((DType)t)));
+            for (int i = 0; i < n; i++) assert_true((double)floats(&y)[i] == weight_value((DType)t, x.data, i));
             K->from_f32[t](back.data, floats(&y), n);
             assert_memory_equal(back.data, x.data, x.bytes);
             unfence(&x), unfence(&y), unfence(&back);
@@ -691,6 +820,7 @@ int main(int argc, char **argv)
         TEST(products_are_exact_sums),
         TEST(products_do_not_know_their_company),
         TEST(large_products_have_no_seams),
+        TEST(int8_products_stand_any_values),
         TEST(matmul_add_goes_through_k_in_order),
         TEST(conversions_have_the_bits_of_the_definition),
         TEST(conversions_of_any_length_stay_in_bounds),
