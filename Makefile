@@ -1,13 +1,28 @@
 # vl2. `make help` lists what there is. Two commands do all set-up on a fresh Debian machine: `make demo`, `make test`.
 #
-# Out of tree: build/<mode>/ for MODE = release (default), debug, asan, tsan; they coexist. ROOMS narrows what is
-# compiled into the library ("make ROOMS='base image' ..."), for work on one room.
+# Out of tree: build/<mode>/ for MODE = release (default), debug, asan, tsan; they coexist. ARCH=aarch64 builds for
+# another processor, into build/<arch>-<mode>/. ROOMS narrows what is compiled into the library
+# ("make ROOMS='base image' ..."), for work on one room.
 
 MODE   ?= release
-ifeq ($(origin CC),default)
-CC = gcc
-endif
+NATIVE := $(shell uname -m)
+ARCH   ?= $(NATIVE)
+HOST_CC = gcc
+PKG_CONFIG = pkg-config
+ASKED   = $(PACKAGES)
+ifeq ($(ARCH),$(NATIVE))
 BUILD  ?= build/$(MODE)
+else # Debian's cross compiler and multiarch libraries (make deps-aarch64); RUN runs what was built
+CROSS   = $(ARCH)-linux-gnu-
+RUN     = qemu-$(ARCH)
+BUILD  ?= build/$(ARCH)-$(MODE)
+PKG_CONFIG = env PKG_CONFIG_LIBDIR=/usr/lib/$(ARCH)-linux-gnu/pkgconfig pkg-config
+ASKED   = $(filter-out oniguruma,$(PACKAGES)) # its -dev package is for one architecture at a time: native headers
+LDLIBS  = -l:libonig.so.5
+endif
+ifeq ($(origin CC),default)
+CC = $(CROSS)gcc
+endif
 ROOMS  ?= base kernels nn format image text model engine
 PREFIX ?= /usr/local
 VERSION := $(shell sed -n 's/.*return "\([0-9.]*\)";.*/\1/p' src/engine/engine.c)
@@ -23,11 +38,11 @@ OPT_debug   = -O0 -g3
 OPT_asan    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 OPT_tsan    = -O1 -g -fsanitize=thread -Wno-maybe-uninitialized # gcc loses track behind the sanitizer's calls
 # What pkg-config says is asked when it is first needed (make deps may have to bring it) and kept.
-PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PKG_CFLAGS)
-PKG_LIBS   = $(eval PKG_LIBS := $(shell pkg-config --libs $(PACKAGES)))$(PKG_LIBS)
+PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(ASKED)))$(PKG_CFLAGS)
+PKG_LIBS   = $(eval PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(ASKED)))$(PKG_LIBS)
 CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -Isrc -Iinclude -I$(BUILD)/gen -fPIC -fvisibility=hidden -ffp-contract=off $(WARN) \
              $(OPT_$(MODE)) -pthread $(PKG_CFLAGS) $(CFLAGS)
-LDLIBS_ALL = $(PKG_LIBS) -lgif -lm -pthread $(LDFLAGS)
+LDLIBS_ALL = $(PKG_LIBS) $(LDLIBS) -lgif -lm -pthread $(LDFLAGS)
 
 LIB_SRC := $(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c))
 CLI_SRC := $(wildcard src/cli/*.c)
@@ -60,14 +75,14 @@ $(BUILD)/%.o: %.c Makefile
 FONT_DIR ?= /usr/share/unifont
 $(BUILD)/gen/font_table.h: tools/embed_font.c $(FONT_DIR)/unifont.hex
 	@mkdir -p $(@D)
-	$(CC) -std=c11 -O1 $(WARN) $< -o $(@D)/embed_font
+	$(HOST_CC) -std=c11 -O1 $(WARN) $< -o $(@D)/embed_font
 	$(@D)/embed_font $(FONT_DIR) > $@.part && mv $@.part $@
 $(BUILD)/src/image/font.o: $(BUILD)/gen/font_table.h
 $(FONT_DIR)/unifont.hex:
 	@echo "$@ is not there: run 'make deps', which installs what docs/dependencies.md lists" >&2; exit 1
 
 # One translation unit for each instruction set, with its own flags; all else is compiled for the baseline.
-ifeq ($(shell uname -m),x86_64)
+ifeq ($(ARCH),x86_64)
 ISA_avx2       = -mavx2 -mfma -mf16c
 ISA_avx512     = -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx2 -mfma -mf16c
 ISA_avx512vnni = $(ISA_avx512) -mavx512vnni
@@ -78,14 +93,14 @@ endif
 # All rooms with their inner names, for our own program, tests and tools.
 $(INSIDE): $(LIB_OBJ)
 	@rm -f $@
-	ar rcs $@ $(LIB_OBJ)
+	$(CROSS)ar rcs $@ $(LIB_OBJ)
 
 # For others: one object in which only the names of include/vl2.h are left.
 $(BUILD)/libvl2.a: $(LIB_OBJ)
 	@rm -f $@
-	ld -r $(LIB_OBJ) -o $(BUILD)/vl2.o
-	objcopy --localize-hidden $(BUILD)/vl2.o
-	ar rcs $@ $(BUILD)/vl2.o
+	$(CROSS)ld -r $(LIB_OBJ) -o $(BUILD)/vl2.o
+	$(CROSS)objcopy --localize-hidden $(BUILD)/vl2.o
+	$(CROSS)ar rcs $@ $(BUILD)/vl2.o
 SONAME = libvl2.so.$(firstword $(subst ., ,$(VERSION)))
 $(BUILD)/libvl2.so: $(LIB_OBJ)
 	$(CC) $(CFLAGS_ALL) -shared -Wl,-soname,$(SONAME) $(LIB_OBJ) $(LDLIBS_ALL) -o $@
@@ -107,7 +122,7 @@ $(BUILD)/tools/%: tools/%.c $(INSIDE)
 TOKENIZER_FROM = tests/data/golden/micro-mha
 $(DEFAULT_MODEL)/config.json: $(BUILD)/tools/make_model $(TOKENIZER_FROM)/tokenizer.json
 	@rm -rf $(@D) && mkdir -p $(dir $(@D))
-	$< --shape micro-mha --tokenizer-from $(TOKENIZER_FROM) -o $(@D)
+	$(RUN) $< --shape micro-mha --tokenizer-from $(TOKENIZER_FROM) -o $(@D)
 
 # ---- packages -------------------------------------------------------------------------------------------------------
 
@@ -137,7 +152,9 @@ test: deps-test ## run all tests; the last line is "N passed, N failed, N skippe
 	@tests/run.sh $(TESTED)
 
 # `make check` adds: each instruction set, threads under TSan, the other compiler, longer fuzzing.
-LEVELS  = scalar avx2 avx512 avx512vnni avx512bf16
+LEVELS_x86_64 = avx2 avx512 avx512vnni avx512bf16
+LEVELS_aarch64 = neon
+LEVELS  = scalar $(LEVELS_$(ARCH))
 CHECKED = $(foreach l,$(LEVELS),"env VL2_TEST_CPU=$l build/release/tests/golden/test_model" \
                                 "env VL2_TEST_CPU=$l build/release/tests/golden/test_same_bits") \
           build/tsan/tests/unit/test_pool build/tsan/tests/golden/test_same_bits \

@@ -22,7 +22,7 @@ static bool choose_compute(Vl2Engine *e, const char *name, CpuLevel level, Error
         e->run.compute[t] = COMPUTE_F32;
         if (exact) continue;
         if (dtype_is_quantised((DType)t)) e->run.compute[t] = COMPUTE_INT8;
-        if (t == DT_BF16 && (!automatic || level == CPU_AVX512BF16)) e->run.compute[t] = COMPUTE_BF16;
+        if (t == DT_BF16 && (!automatic || cpu_multiplies_bf16(level))) e->run.compute[t] = COMPUTE_BF16;
     }
     if (!automatic && !exact && head != DT_BF16)
         log_note(&e->log, LOG_WARNING, "compute bf16 is for bf16 weights; these are %s and are multiplied in %s",

@@ -1,6 +1,6 @@
-/* avx_peak.c - see avx_peak.h. In assembly, so that no compiler can move an accumulator out of its register: 12 of 16
+/* avx_peak.c - see peak.h. In assembly, so that no compiler can move an accumulator out of its register: 12 of 16
  * ymm, 24 of 32 zmm, more than latency times units on any core. All values are zero, which changes no timing. */
-#include "kernels/avx_peak.h"
+#include "kernels/peak_loops.h"
 
 #if defined(__x86_64__)
 

@@ -1,14 +1,11 @@
-/* cpu.c - what this processor and its operating system can run: feature bits by CPUID, and by XGETBV whether the wide
- * registers are saved when threads are switched. */
-#include <stdint.h>
-#include <string.h>
-
+/* cpu.c - what this processor and its operating system can run. x86-64: feature bits by CPUID, and by XGETBV whether the
+ * wide registers are saved when threads are switched. aarch64: NEON is part of every processor. */
 #include "kernels/kernels.h"
-
-static const char *const NAME[CPU_LEVELS] = { "scalar", "avx2", "avx512", "avx512vnni", "avx512bf16" };
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <stdint.h>
+#include <string.h>
 
 typedef struct {
     uint32_t eax, ebx, ecx, edx;
@@ -46,26 +43,20 @@ CpuLevel cpu_best(void)
     if (!has(wide.ecx, bit_AVX512VNNI)) return CPU_AVX512;
     return has(wider.eax, bit_AVX512BF16) ? CPU_AVX512BF16 : CPU_AVX512VNNI;
 }
+
+bool cpu_multiplies_bf16(CpuLevel l)
+{
+    return l >= CPU_AVX512BF16;
+}
+
 #else
 CpuLevel cpu_best(void)
 {
-    return CPU_SCALAR;
+    return (CpuLevel)(CPU_LEVELS - 1);
+}
+
+bool cpu_multiplies_bf16(CpuLevel l)
+{
+    return (void)l, false;
 }
 #endif
-
-const char *cpu_level_name(CpuLevel l)
-{
-    return NAME[l];
-}
-
-bool cpu_level_find(const char *name, CpuLevel *out, Error *e)
-{
-    for (int l = 0; l < CPU_LEVELS; l++) {
-        if (strcmp(name, NAME[l]) != 0) continue;
-        if ((CpuLevel)l > cpu_best())
-            return fail(e, ERR_USAGE, "--cpu %s: this processor has only %s", name, NAME[cpu_best()]);
-        *out = (CpuLevel)l;
-        return true;
-    }
-    return fail(e, ERR_USAGE, "--cpu %s: not one of scalar, avx2, avx512, avx512vnni, avx512bf16", name);
-}

@@ -1,7 +1,7 @@
 /* kernels.h - the only code that touches elements of a tensor: a table of functions for one instruction set.
  *
- * scalar.c fills the whole table and is the definition of every entry; avx2.c, avx512.c and avx512bf16.c overwrite what
- * they do better. A table is immutable. All arithmetic accumulates in f32.
+ * scalar.c fills the whole table and is the definition of every entry; the file of an instruction set overwrites what it
+ * does better. A table is immutable. All arithmetic accumulates in f32.
  *
  * The promise on which "served equals alone, bit for bit" stands: every output is computed by one chain of operations
  * that depends on its own row and column and on k alone - never on m, n, on how a caller cut the matrix into blocks, or on
@@ -34,7 +34,7 @@ typedef struct {
 } Matmul;
 
 typedef struct Kernels {
-    const char *name; /* "scalar", "avx2", "avx512", "avx512vnni", "avx512bf16" */
+    const char *name; /* as --cpu says it: "scalar", "avx2", ... */
 
     Matmul matmul[COMPUTE_TYPES][DT_MATRIX_TYPES]; /* run == NULL where a compute type does not exist */
 
@@ -68,10 +68,22 @@ typedef struct Kernels {
 
 const char *compute_name(Compute c); /* "f32", "bf16", "int8" */
 
-/* The instruction sets, lowest first. */
-typedef enum { CPU_SCALAR, CPU_AVX2, CPU_AVX512, CPU_AVX512VNNI, CPU_AVX512BF16, CPU_LEVELS } CpuLevel;
+/* The instruction sets of the architecture that this is compiled for, lowest first. */
+typedef enum {
+    CPU_SCALAR,
+#if defined(__x86_64__)
+    CPU_AVX2,
+    CPU_AVX512,
+    CPU_AVX512VNNI,
+    CPU_AVX512BF16,
+#elif defined(__aarch64__)
+    CPU_NEON, /* every aarch64 has it */
+#endif
+    CPU_LEVELS
+} CpuLevel;
 
-CpuLevel cpu_best(void); /* the highest that this processor and this build have */
+CpuLevel cpu_best(void);              /* the highest that this processor has */
+bool cpu_multiplies_bf16(CpuLevel l); /* has instructions for COMPUTE_BF16, which make it the faster one */
 const char *cpu_level_name(CpuLevel l);
 bool cpu_level_find(const char *name, CpuLevel *out, Error *e); /* an error lists the names, or says the CPU lacks it */
 const Kernels *kernels_get(CpuLevel l);                         /* l <= cpu_best() */

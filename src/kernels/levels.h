@@ -4,16 +4,7 @@
 
 #include "kernels/kernels.h"
 
-extern const Kernels kernels_scalar;
-#if defined(__x86_64__)
-extern const Kernels kernels_avx2, kernels_avx512, kernels_avx512vnni, kernels_avx512bf16;
-
-/* avx512bf16.c: the one product that kernels_avx512bf16 has for itself. */
-size_t avx512bf16_prepared_bytes(int k);
-void avx512bf16_prepare(void *xp, const float *x, int k);
-void avx512bf16_matmul(float *y, size_t ldy, const void *xp, int m, const void *w, size_t w_stride, int n, int k);
-
-/* avx512vnni.c: int8 products, of the level above it too. */
+/* int8 products of a level; INT8_PRODUCTS is its row of the table. */
 #define INT8_LEVEL(level)                                                                                              \
     size_t level##_int8_bytes(int k);                                                                                  \
     INT8_PRODUCT(level, q8_0) INT8_PRODUCT(level, q4_0) INT8_PRODUCT(level, iq4_nl)
@@ -21,11 +12,6 @@ void avx512bf16_matmul(float *y, size_t ldy, const void *xp, int m, const void *
     void level##_int8_prepare_##type(void *xp, const float *x, int k);                                                 \
     void level##_int8_matmul_##type(float *y, size_t ldy, const void *xp, int m, const void *w, size_t w_stride,       \
                                     int n, int k);
-INT8_LEVEL(avx512vnni)
-#undef INT8_PRODUCT
-#undef INT8_LEVEL
-
-/* A level's row of the table. */
 #define INT8_PRODUCTS(level)                                                                                           \
     {                                                                                                                  \
         [DT_Q8_0] = { level##_int8_bytes, level##_int8_prepare_q8_0, level##_int8_matmul_q8_0 },                       \
@@ -38,7 +24,23 @@ INT8_LEVEL(avx512vnni)
         [DT_Q4_0] = { scalar_prepared_bytes_int8, scalar_prepare_int8, scalar_matmul_int8_q4_0 },                      \
         [DT_IQ4_NL] = { scalar_prepared_bytes_int8, scalar_prepare_int8, scalar_matmul_int8_iq4_nl },                  \
     }
+
+extern const Kernels kernels_scalar;
+#if defined(__x86_64__)
+extern const Kernels kernels_avx2, kernels_avx512, kernels_avx512vnni, kernels_avx512bf16;
+
+/* avx512vnni.c: int8 products, of the level above it too. */
+INT8_LEVEL(avx512vnni)
+
+/* avx512bf16.c: the one product that kernels_avx512bf16 has for itself. */
+size_t avx512bf16_prepared_bytes(int k);
+void avx512bf16_prepare(void *xp, const float *x, int k);
+void avx512bf16_matmul(float *y, size_t ldy, const void *xp, int m, const void *w, size_t w_stride, int n, int k);
+#elif defined(__aarch64__)
+extern const Kernels kernels_neon;
 #endif
+#undef INT8_PRODUCT
+#undef INT8_LEVEL
 
 /* Quantised weights at levels that have no kernels of their own for them. */
 size_t scalar_prepared_bytes_f32(int k);

@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 
 #include "base/clock.h"
-#include "kernels/avx_peak.h"
+#include "kernels/peak.h"
 
 enum { RUNS = 9, PIECE = 4 << 20, PIECES = 64, AHEAD_BYTES = 4096 };
 
@@ -83,11 +83,6 @@ static bool measure_reading(Pool *p, MachineLimits *out, Error *e)
 
 /* --- adding up products --- */
 
-typedef struct {
-    void (*loop)(long rounds);
-    double operations; /* in a round */
-} Peak;
-
 enum { ROUNDS = 50000 };
 
 static void run_peak(void *context, int i, int thread)
@@ -97,32 +92,6 @@ static void run_peak(void *context, int i, int thread)
     const Peak *k = context;
     k->loop(ROUNDS);
 }
-
-/* By level; none where there is no loop. */
-static const Peak F32_PEAK[CPU_LEVELS] = {
-    [CPU_SCALAR] = { NULL, 0 },
-#if defined(__x86_64__)
-    [CPU_AVX2] = { avx_peak_f32_256, PEAK_F32_256_OPERATIONS },
-    [CPU_AVX512] = { avx_peak_f32_512, PEAK_F32_512_OPERATIONS },
-    [CPU_AVX512VNNI] = { avx_peak_f32_512, PEAK_F32_512_OPERATIONS },
-    [CPU_AVX512BF16] = { avx_peak_f32_512, PEAK_F32_512_OPERATIONS },
-#endif
-};
-static const Peak BF16_PEAK[CPU_LEVELS] = {
-    [CPU_SCALAR] = { NULL, 0 },
-#if defined(__x86_64__)
-    [CPU_AVX512BF16] = { avx_peak_bf16_512, PEAK_BF16_512_OPERATIONS },
-#endif
-};
-static const Peak INT8_PEAK[CPU_LEVELS] = {
-    [CPU_SCALAR] = { NULL, 0 },
-#if defined(__x86_64__)
-    [CPU_AVX2] = { avx_peak_int8_256, PEAK_INT8_256_OPERATIONS },
-    [CPU_AVX512] = { avx_peak_int8_512, PEAK_INT8_512_OPERATIONS },
-    [CPU_AVX512VNNI] = { avx_peak_vnni_512, PEAK_INT8_512_OPERATIONS },
-    [CPU_AVX512BF16] = { avx_peak_vnni_512, PEAK_INT8_512_OPERATIONS },
-#endif
-};
 
 static void measure_peak(Pool *p, Peak peak, Rate *one, Rate *all)
 {
@@ -136,8 +105,8 @@ bool machine_measure(Pool *p, CpuLevel l, MachineLimits *out, Error *e)
 {
     assert(l <= cpu_best());
     *out = (MachineLimits){ .threads = pool_threads(p) };
-    measure_peak(p, F32_PEAK[l], &out->f32_one, &out->f32_all);
-    measure_peak(p, BF16_PEAK[l], &out->bf16_one, &out->bf16_all);
-    measure_peak(p, INT8_PEAK[l], &out->int8_one, &out->int8_all);
+    measure_peak(p, peak_of(l, COMPUTE_F32), &out->f32_one, &out->f32_all);
+    measure_peak(p, peak_of(l, COMPUTE_BF16), &out->bf16_one, &out->bf16_all);
+    measure_peak(p, peak_of(l, COMPUTE_INT8), &out->int8_one, &out->int8_all);
     return measure_reading(p, out, e);
 }

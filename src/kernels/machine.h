@@ -18,7 +18,7 @@ typedef struct {
     int threads;
     Rate read_one, read_all; /* GB/s of a buffer far larger than the caches: one thread, all threads of the pool */
     Rate f32_one, f32_all;   /* GFLOP/s of f32 products and sums that stay in registers; none for CPU_SCALAR */
-    Rate bf16_one, bf16_all; /* the same of bf16 pairs (CPU_AVX512BF16) */
+    Rate bf16_one, bf16_all; /* the same of bf16, if cpu_multiplies_bf16() */
     Rate int8_one, int8_all; /* GOP/s, the same of int8 fours into int32; none for CPU_SCALAR */
 } MachineLimits;
 

@@ -12,8 +12,8 @@
 #include <time.h>
 
 #include "base/mem.h"
-#include "kernels/avx_peak.h"
 #include "kernels/machine.h"
+#include "kernels/peak.h"
 
 enum { TURNS = 25 };
 
@@ -98,13 +98,11 @@ static void free_operands(Operands *o)
 static double peak_now(CpuLevel l)
 {
     enum { ROUNDS = 60000 };
+    const Peak peak = peak_of(l, COMPUTE_F32);
+    if (!peak.loop) return 0;
     const double start = thread_seconds();
-    double operations = 0;
-#if defined(__x86_64__)
-    if (l == CPU_AVX2) avx_peak_f32_256(ROUNDS), operations = PEAK_F32_256_OPERATIONS;
-    if (l >= CPU_AVX512) avx_peak_f32_512(ROUNDS), operations = PEAK_F32_512_OPERATIONS;
-#endif
-    return ROUNDS * operations / (thread_seconds() - start) * 1e-9;
+    peak.loop(ROUNDS);
+    return ROUNDS * peak.operations / (thread_seconds() - start) * 1e-9;
 }
 
 static void bench_compute(const Kernels *K, CpuLevel l, DType t, const Shape *s)
