@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "kernels/peak.h"
 
 enum { RUNS = 9, PIECE = 4 << 20, PIECES = 64, AHEAD_BYTES = 4096 };
@@ -38,7 +39,7 @@ static Rate rate_of(Pool *p, bool all, int n, PoolTask *task, void *context, dou
 /* --- reading --- */
 
 typedef struct {
-    const unsigned char *bytes;
+    unsigned char *bytes;
     bool ask_ahead;
     uint64_t found[PIECES]; /* so that no load is useless */
 } Reading;
@@ -64,21 +65,63 @@ static Rate read_rate(Pool *p, bool all, Reading *r)
     const Rate plain = rate_of(p, all, PIECES, read_piece, r, (double)PIECES * PIECE);
     r->ask_ahead = true;
     const Rate ahead = rate_of(p, all, PIECES, read_piece, r, (double)PIECES * PIECE);
-    return plain.median > ahead.median ? plain : ahead;
+    r->ask_ahead = ahead.median > plain.median;
+    return r->ask_ahead ? ahead : plain;
 }
 
-static bool measure_reading(Pool *p, MachineLimits *out, Error *e)
+static bool take_buffer(Reading *r, Error *e)
 {
-    const size_t bytes = (size_t)PIECES * PIECE;
+    const size_t bytes = read_probe_bytes();
     void *m = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (m == MAP_FAILED) return fail(e, ERR_MEMORY, "no %zu MiB to measure the memory with", bytes >> 20);
     madvise(m, bytes, MADV_HUGEPAGE);
     memset(m, 1, bytes); /* untouched pages are all the same one */
-    Reading r = { .bytes = m };
+    *r = (Reading){ .bytes = m };
+    return true;
+}
+
+static bool measure_reading(Pool *p, MachineLimits *out, Error *e)
+{
+    Reading r;
+    if (!take_buffer(&r, e)) return false;
     out->read_one = read_rate(p, false, &r);
     out->read_all = read_rate(p, true, &r);
-    munmap(m, bytes);
+    munmap(r.bytes, read_probe_bytes());
     return true;
+}
+
+struct ReadProbe {
+    Pool *pool;
+    Reading reading;
+};
+
+size_t read_probe_bytes(void)
+{
+    return (size_t)PIECES * PIECE;
+}
+
+ReadProbe *read_probe_open(Pool *p, Error *e)
+{
+    Reading reading;
+    if (!take_buffer(&reading, e)) return NULL;
+    ReadProbe *r = xcalloc(1, sizeof *r);
+    *r = (ReadProbe){ p, reading };
+    read_rate(p, true, &r->reading); /* settles whether to ask ahead */
+    return r;
+}
+
+double read_probe_now(ReadProbe *r)
+{
+    const double start = clock_now();
+    pool_run(r->pool, PIECES, read_piece, &r->reading);
+    return (double)read_probe_bytes() / (clock_now() - start) * 1e-9;
+}
+
+void read_probe_close(ReadProbe *r)
+{
+    if (!r) return;
+    munmap(r->reading.bytes, read_probe_bytes());
+    free(r);
 }
 
 /* --- adding up products --- */
@@ -99,6 +142,13 @@ static void measure_peak(Pool *p, Peak peak, Rate *one, Rate *all)
     const int n = 8 * pool_threads(p);
     *one = rate_of(p, false, 8, run_peak, &peak, 8 * ROUNDS * peak.operations);
     *all = rate_of(p, true, n, run_peak, &peak, n * ROUNDS * peak.operations);
+}
+
+double machine_peak_now(Pool *p, CpuLevel l, Compute type)
+{
+    Peak peak = peak_of(l, type);
+    const int n = 8 * pool_threads(p);
+    return peak.loop ? rate_of(p, true, n, run_peak, &peak, n * ROUNDS * peak.operations).median : 0;
 }
 
 bool machine_measure(Pool *p, CpuLevel l, MachineLimits *out, Error *e)

@@ -25,4 +25,15 @@ typedef struct {
 /* Takes about two seconds and 256 MiB. ERR_MEMORY if they are not there. l <= cpu_best(). */
 bool machine_measure(Pool *p, CpuLevel l, MachineLimits *out, Error *e);
 
+/* What one limit is at this moment, all threads together: for measuring beside something else, since neighbours and heat
+ * change it from second to second. A few milliseconds each. */
+double machine_peak_now(Pool *p, CpuLevel l, Compute type); /* 0: the level has no such products */
+
+typedef struct ReadProbe ReadProbe;
+ReadProbe *read_probe_open(Pool *p,
+                           Error *e); /* 256 MiB; NULL and ERR_MEMORY if they are not there. The pool outlives it */
+double read_probe_now(ReadProbe *r);  /* reads them once */
+void read_probe_close(ReadProbe *r);  /* of NULL: nothing */
+size_t read_probe_bytes(void);        /* what an open one takes */
+
 #endif

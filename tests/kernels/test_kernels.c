@@ -819,6 +819,20 @@ static void the_machine_has_limits(void **state)
     pool_close(p);
 }
 
+static void limits_can_be_asked_at_any_moment(void **state)
+{
+    (void)state;
+    Error e;
+    Pool *p = pool_open(2, &e);
+    ReadProbe *r = read_probe_open(p, &e);
+    assert_non_null(r);
+    for (int i = 0; i < 3; i++) assert_true(read_probe_now(r) > 0);
+    assert_int_equal(machine_peak_now(p, cpu_best(), COMPUTE_INT8) > 0, cpu_best() > CPU_SCALAR);
+    assert_true(machine_peak_now(p, CPU_SCALAR, COMPUTE_F32) == 0);
+    read_probe_close(r);
+    pool_close(p);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "--bench") == 0) return bench_kernels(argc > 2 ? argv[2] : NULL);
@@ -839,6 +853,7 @@ int main(int argc, char **argv)
         TEST(rope_turns_the_pairs),
         TEST(a_level_is_found_by_its_name),
         TEST(the_machine_has_limits),
+        TEST(limits_can_be_asked_at_any_moment),
     };
     const char *seed = getenv("VL2_SEED");
     rng.seed = seed ? strtoull(seed, NULL, 10) : 1;
