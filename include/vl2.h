@@ -93,6 +93,8 @@ typedef struct {
     bool exif_rotate; /* turn pictures upright by their EXIF orientation; the official code does not */
     size_t max_picture_pixels; /* 0: 100 million */
     int max_picture_side;      /* 0: 16384 */
+    const int32_t *id;         /* instead of messages: text tokens as they are, without a chat template; copied */
+    int n_ids;
 } Vl2Prompt;
 
 /* Order and definitions are those of the transformers library: repetition penalty over prompt and answer; presence and

@@ -77,6 +77,45 @@ static bool build_prompt(Vl2Request *r, const Conversation *c, const Vl2Prompt *
     return ok;
 }
 
+/* A prompt that is made of tokens already. */
+static bool take_ids(Prompt *out, const Vl2Prompt *p, int vocab_size, Error *e)
+{
+    if (p->n_messages)
+        return fail(e, ERR_USAGE, "a prompt of %d token ids has %d messages, too", p->n_ids, p->n_messages);
+    for (int i = 0; i < p->n_ids; i++)
+        if (p->id[i] < 0 || p->id[i] >= vocab_size)
+            return fail(e, ERR_USAGE, "token id %d of the prompt is %d, expected 0 to %d", i + 1, p->id[i],
+                        vocab_size - 1);
+    const size_t n = (size_t)p->n_ids;
+    *out = (Prompt){ .id = xcalloc(n, sizeof *out->id),
+                     .is_image = xcalloc(n, sizeof *out->is_image),
+                     .is_answer = xcalloc(n, sizeof *out->is_answer),
+                     .n = p->n_ids };
+    memcpy(out->id, p->id, n * sizeof *out->id);
+    return true;
+}
+
+static bool take_prompt(Vl2Request *r, Conversation *c, const Vl2Prompt *p, Error *e)
+{
+    if (p->n_ids > 0) return take_ids(&r->prompt, p, r->engine->model.config.language.vocab_size, e);
+    return take_messages(c, p, e) && build_prompt(r, c, p, e);
+}
+
+/* How the official code shows the prompt, and what of the answer it holds already. */
+static void take_display(Vl2Request *r, const Conversation *c)
+{
+    const Model *m = &r->engine->model;
+    size_t n;
+    str_clear(&r->sft_format);
+    if (c->n == 0) return;
+    const char *bytes = tokenizer_bytes(m->tokenizer, tokenizer_special(m->tokenizer)->eos, &n);
+    char *eos = xstrndup(bytes, n);
+    chat_sft_format(c, m->config.processor.sft_format, eos, &r->sft_format);
+    free(eos);
+    const Message *last = &c->message[c->n - 1];
+    str_add(&r->begun, last->content, last->n_content);
+}
+
 static bool check_context(Vl2Request *r, int max_tokens, Error *e)
 {
     const int context = r->engine->context, n = r->prompt.n, images = r->prompt.n_image_tokens;
@@ -148,16 +187,10 @@ Vl2Request *vl2_submit(Vl2Engine *engine, const Vl2Prompt *p, const Vl2Sampling 
     const Model *m = &engine->model;
     r->engine = engine;
     r->slot = -1;
-    const bool ok = take_messages(&c, p, e) && build_prompt(r, &c, p, e) && check_context(r, o->max_tokens, e) &&
+    const bool ok = take_prompt(r, &c, p, e) && check_context(r, o->max_tokens, e) &&
                     sampler_open(&r->sampler, o, m->config.language.vocab_size, r->prompt.id, r->prompt.n, e);
     if (ok) {
-        size_t n;
-        const char *bytes = tokenizer_bytes(m->tokenizer, tokenizer_special(m->tokenizer)->eos, &n);
-        char *eos = xstrndup(bytes, n);
-        chat_sft_format(&c, m->config.processor.sft_format, eos, &r->sft_format);
-        free(eos);
-        const Message *last = &c.message[c.n - 1];
-        str_add(&r->begun, last->content, last->n_content);
+        take_display(r, &c);
         make_keys(r);
         lay_out_images(r);
         r->output = (Ids){ xcalloc((size_t)r->limit, sizeof *r->output.id), 0, (size_t)r->limit };

@@ -322,8 +322,46 @@ static void options_that_make_no_sense_are_refused(void **state)
     assert_non_null(strstr(err.text, "/nowhere"));
 }
 
+/* The same tokens, as text and as ids, get the same answer; nothing is put around ids. */
+static void prompts_of_ids_are_taken_as_they_are(void **state)
+{
+    (void)state;
+    Error err;
+    Vl2Engine *e = open_engine("micro-mha", NULL);
+    Vl2Request *text = ask_text(e, "Hello", &eight);
+    run_to_end(text);
+    Vl2Request *ids = vl2_submit(e, &(Vl2Prompt){ .id = text->prompt.id, .n_ids = text->prompt.n }, &eight, &err);
+    if (!ids) fail_msg("%s", err.text);
+    run_to_end(ids);
+    const Vl2Result *r = vl2_result(ids);
+    assert_int_equal(r->n_prompt, text->prompt.n);
+    assert_int_equal(ids->output.n, text->output.n);
+    assert_memory_equal(ids->output.id, text->output.id, text->output.n * sizeof(int32_t));
+    assert_string_equal(r->sft_format, "");
+    vl2_close(e);
+}
+
+static void prompts_of_bad_ids_are_refused(void **state)
+{
+    (void)state;
+    Error err;
+    Vl2Engine *e = open_engine("micro-mha", NULL);
+    const int vocab = e->model.config.language.vocab_size;
+    const int32_t over[] = { 0, vocab }, under[] = { -1 };
+    assert_null(vl2_submit(e, &(Vl2Prompt){ .id = over, .n_ids = 2 }, &eight, &err));
+    assert_int_equal(err.code, VL2_ERR_USAGE);
+    assert_non_null(strstr(err.text, "token id 2"));
+    assert_null(vl2_submit(e, &(Vl2Prompt){ .id = under, .n_ids = 1 }, &eight, &err));
+    assert_non_null(strstr(err.text, "is -1"));
+    const Vl2Message m = { .role = "user", .content = "Hello" };
+    assert_null(vl2_submit(e, &(Vl2Prompt){ .message = &m, .n_messages = 1, .id = over, .n_ids = 1 }, &eight, &err));
+    assert_non_null(strstr(err.text, "messages, too"));
+    vl2_close(e);
+}
+
 TEST_MAIN(TEST(two_engines_in_one_process), TEST(events_add_up_to_the_text), TEST(stop_texts_cut_the_answer),
           TEST(stop_ids_end_the_answer), TEST(overflow_counts_text_and_pictures), TEST(bad_prompts_are_refused_by_name),
           TEST(users_cannot_forge_turns), TEST(cancelled_requests_stop_and_free_their_slot),
           TEST(boxes_of_a_continued_answer), TEST(memory_plan_covers_what_a_step_takes),
-          TEST(a_decode_step_allocates_nothing), TEST(options_that_make_no_sense_are_refused))
+          TEST(a_decode_step_allocates_nothing), TEST(options_that_make_no_sense_are_refused),
+          TEST(prompts_of_ids_are_taken_as_they_are), TEST(prompts_of_bad_ids_are_refused))
