@@ -62,7 +62,7 @@ TOOLS    := $(TOOL_SRC:%.c=$(BUILD)/%)
         check-baseline format format-check cli-update clean help
 all: $(VL2) $(DEFAULT_MODEL)/config.json ## build the program, $(BUILD)/vl2, and its test model
 lib: $(LIB) ## build the library, $(BUILD)/libvl2.a and .so
-tools: $(TOOLS) ## build make_model and bench_model into $(BUILD)/tools
+tools: $(TOOLS) ## build make_model and others into $(BUILD)/tools
 tests: $(TESTS)
 
 # ---- building -------------------------------------------------------------------------------------------------------
@@ -167,10 +167,10 @@ check: deps-check ## run all tests and more: every --cpu level, TSan, clang, lon
 	+@$(SUBMAKE) -s CC=clang BUILD=build/clang all lib tests tools
 	@VL2_TEST_TIMEOUT=1800 tests/run.sh $(TESTED) $(CHECKED)
 
-bench: $(BUILD)/tools/bench_model $(DEFAULT_MODEL)/config.json ## measure MODEL=DIR against this machine's limits
+bench: all ## measure MODEL=DIR against this machine's limits; BENCH="--quick ..." are options of vl2 bench
 	@$(if $(MODEL),,echo "bench: without MODEL=DIR this is the micro test model: it shows that the bench runs, no more."; \
 	    echo "For the shape of tiny with random weights, 6.7 GB: $(BUILD)/tools/make_model --shape tiny -o build/tiny";)
-	$< $(or $(MODEL),$(DEFAULT_MODEL)) --picture tests/data/golden/images/astronaut.png
+	$(VL2) bench $(if $(MODEL),-m $(MODEL)) $(BENCH)
 bench-kernels: $(BUILD)/tests/kernels/test_kernels ## speed of the matrix products beside the limits of the machine
 	@$< --bench
 

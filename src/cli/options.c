@@ -131,19 +131,26 @@ static void write_note(void *context, int level, const char *text)
     note("%s%s", level == 0 ? "warning: " : "", text);
 }
 
-Vl2Engine *open_engine(const EngineArgs *a, NoteArgs *n, Error *e)
+char *engine_options(Vl2Options *o, const EngineArgs *a, NoteArgs *n, Error *e)
 {
     char *path = model_path(a->model, e);
+    *o = (Vl2Options){ .model = path,
+                       .compute = a->compute,
+                       .cpu = a->cpu,
+                       .threads = a->threads,
+                       .context = a->context,
+                       .chunk = a->chunk,
+                       .sequences = a->sequences,
+                       .log = write_note,
+                       .log_context = n };
+    return path;
+}
+
+Vl2Engine *open_engine(const EngineArgs *a, NoteArgs *n, Error *e)
+{
+    Vl2Options o;
+    char *path = engine_options(&o, a, n, e);
     if (!path) return NULL;
-    Vl2Options o = { .model = path,
-                     .compute = a->compute,
-                     .cpu = a->cpu,
-                     .threads = a->threads,
-                     .context = a->context,
-                     .chunk = a->chunk,
-                     .sequences = a->sequences,
-                     .log = write_note,
-                     .log_context = n };
     Vl2Engine *engine = vl2_open(&o, e);
     free(path);
     return engine;

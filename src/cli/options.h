@@ -61,7 +61,9 @@ char *default_model_path(void);
 /* The folder that -m names, or the default model's; caller frees. NULL and *e if there is none. */
 char *model_path(const char *model, Error *e);
 
-/* `n` must stay where it is as long as the engine lives: the engine's notes go through it. */
+/* Fills *o; returns the model's path, which o points to: caller frees. NULL and *e if there is none. `n` must stay where it
+ * is as long as the engine lives: the engine's notes go through it. */
+char *engine_options(Vl2Options *o, const EngineArgs *a, NoteArgs *n, Error *e);
 Vl2Engine *open_engine(const EngineArgs *a, NoteArgs *n, Error *e);
 
 /* Points into `a`. */

@@ -62,7 +62,7 @@ serves_cpp() {
 }
 
 manual_has_every_command() {
-    for command in run chat info tokenize tiles trace; do
+    for command in run chat info tokenize tiles trace bench; do
         grep -qi "^.SH VL2 $command" "$tmp/usr/share/man/man1/vl2.1" || { echo "no section on $command"; return 1; }
     done
 }
