@@ -62,10 +62,12 @@ static Tokenizer *open_model(const char *model, Error *e)
     Config config;
     Tokenizer *t = NULL;
     char *path = model_path(model, e);
-    if (path && config_load(&config, path, e)) {
-        t = model_tokenizer(path, config.processor.pad_token, e);
+    ModelSource *source = path ? model_source_open(path, e) : NULL;
+    if (source && config_read(&config, source, e)) {
+        t = model_tokenizer(source, config.processor.pad_token, e);
         config_free(&config);
     }
+    model_source_close(source);
     free(path);
     return t;
 }

@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 
 #include "base/checked.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "format/json.h"
@@ -32,17 +33,10 @@
 #define SUFFIX       ".safetensors"
 
 typedef struct {
-    FileMap map;
-    char *path;
-    const char *name; /* the last part of path */
+    const char *path, *name;   /* name: the last part of path */
+    const unsigned char *data; /* after the header */
+    size_t n_data;
 } Shard;
-
-struct TensorFiles {
-    Shard *shard;
-    int n_shards, shard_capacity;
-    FileTensor *tensor; /* sorted by name once all files are read; names are owned */
-    int n, capacity;
-};
 
 /* ---- one file ------------------------------------------------------------------------------------------------------ */
 
@@ -195,73 +189,64 @@ static bool check_metadata(const json_t *metadata, const char *path, Error *e)
     return true;
 }
 
-static bool read_header(TensorFiles *t, const Shard *s, json_t *header, const unsigned char *data, size_t n_data,
-                        Error *e)
+/* The entries of one file. `entry` has room for all of the header; names stay the header's. */
+static bool read_entries(FileTensor *entry, int *n, json_t *header, const Shard *s, Error *e)
 {
-    const int first = t->n;
     const char *name;
     json_t *info;
-    if (json_object_size(header) > INT32_MAX / 2 - (size_t)t->n)
-        return fail(e, ERR_LIMIT, "%s: too many tensors", s->path);
+    *n = 0;
     json_object_foreach(header, name, info)
     {
         if (strcmp(name, METADATA) == 0) {
             if (!check_metadata(info, s->path, e)) return false;
             continue;
         }
-        FileTensor entry = { .file = s->name };
-        if (!read_entry(&entry, info, data, n_data, name, e)) return fail_in(e, "%s", s->path);
-        entry.name = xstrdup(name);
-        GROW(t->tensor, t->n, t->capacity);
-        t->tensor[t->n++] = entry;
+        FileTensor *t = &entry[(*n)++];
+        *t = (FileTensor){ .name = name, .file = s->name };
+        if (!read_entry(t, info, s->data, s->n_data, name, e)) return fail_in(e, "%s", s->path);
     }
-    return check_ranges(t->tensor + first, t->n - first, data, n_data, s->path, e);
+    return check_ranges(entry, *n, s->data, s->n_data, s->path, e);
 }
 
-static bool read_shard(TensorFiles *t, const Shard *s, Error *e)
+static bool read_header(TensorFiles *t, json_t *header, const Shard *s, Error *e)
 {
-    const unsigned char *const file = s->map.bytes;
-    const size_t n = s->map.n;
-    if (n < 8) return fail(e, ERR_FORMAT, "%s: %zu bytes, too short for a safetensors file", s->path, n);
-    const uint64_t n_header = read_u64(file);
-    if (n_header > HEADER_LIMIT)
-        return fail(e, ERR_FORMAT, "%s: says that its header has %" PRIu64 " bytes, expected at most %zu", s->path,
-                    n_header, HEADER_LIMIT);
-    if (n_header > n - 8)
-        return fail(e, ERR_FORMAT, "%s: says that its header has %" PRIu64 " bytes, but only %zu follow (cut short?)",
-                    s->path, n_header, n - 8);
-    if (n_header == 0 || file[8] != '{')
-        return fail(e, ERR_FORMAT, "%s: the header does not begin with '{': not a safetensors file", s->path);
-    json_t *header = json_parse((const char *)file + 8, (size_t)n_header, s->path, e);
-    if (!header) return false;
-    const bool ok = read_header(t, s, header, file + 8 + n_header, n - 8 - (size_t)n_header, e);
-    json_decref(header);
+    const size_t most = json_object_size(header);
+    int n;
+    if (most > INT32_MAX / 2 - (size_t)tensor_files_count(t))
+        return fail(e, ERR_LIMIT, "%s: too many tensors", s->path);
+    FileTensor *entry = xmalloc((most + 1) * sizeof *entry);
+    const bool ok = read_entries(entry, &n, header, s, e);
+    for (int i = 0; i < n && ok; i++) tensor_files_add(t, &entry[i]);
+    free(entry);
     return ok;
 }
 
 static bool add_shard(TensorFiles *t, const char *path, Error *e)
 {
-    GROW(t->shard, t->n_shards, t->shard_capacity);
-    Shard *s = &t->shard[t->n_shards];
-    if (!file_map(&s->map, path, e)) return false;
-    s->path = xstrdup(path);
-    const char *const slash = strrchr(s->path, '/');
-    s->name = slash ? slash + 1 : s->path;
-    t->n_shards++;
-    return read_shard(t, s, e);
+    Shard s = { .path = path };
+    const unsigned char *file;
+    size_t n;
+    if (!tensor_files_map(t, path, &s.name, &file, &n, e)) return false;
+    if (n < 8) return fail(e, ERR_FORMAT, "%s: %zu bytes, too short for a safetensors file", path, n);
+    const uint64_t n_header = read_u64(file);
+    if (n_header > HEADER_LIMIT)
+        return fail(e, ERR_FORMAT, "%s: says that its header has %" PRIu64 " bytes, expected at most %zu", path,
+                    n_header, HEADER_LIMIT);
+    if (n_header > n - 8)
+        return fail(e, ERR_FORMAT, "%s: says that its header has %" PRIu64 " bytes, but only %zu follow (cut short?)",
+                    path, n_header, n - 8);
+    if (n_header == 0 || file[8] != '{')
+        return fail(e, ERR_FORMAT, "%s: the header does not begin with '{': not a safetensors file", path);
+    json_t *header = json_parse((const char *)file + 8, (size_t)n_header, path, e);
+    if (!header) return false;
+    s.data = file + 8 + n_header;
+    s.n_data = n - 8 - (size_t)n_header;
+    const bool ok = read_header(t, header, &s, e);
+    json_decref(header);
+    return ok;
 }
 
 /* ---- a folder ------------------------------------------------------------------------------------------------------ */
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(((const FileTensor *)a)->name, ((const FileTensor *)b)->name);
-}
-
-static void sort_tensors(TensorFiles *t)
-{
-    if (t->n) qsort(t->tensor, (size_t)t->n, sizeof *t->tensor, by_name);
-}
 
 static int by_text(const void *a, const void *b)
 {
@@ -287,15 +272,15 @@ static bool check_index(const TensorFiles *t, json_t *weight_map, const char *in
 {
     const char *name;
     json_t *v;
-    for (int i = 0; i < t->n; i++) {
-        const FileTensor *x = &t->tensor[i];
+    for (int i = 0; i < tensor_files_count(t); i++) {
+        const FileTensor *x = tensor_files_at(t, i);
         const char *const file = json_string_value(json_object_get(weight_map, x->name));
         if (!file)
             return fail(e, ERR_FORMAT, "%s: %s holds %s, which the index does not name", index, x->file, x->name);
         if (strcmp(file, x->file) != 0)
             return fail(e, ERR_FORMAT, "%s: %s holds %s, which the index names in %s", index, x->file, x->name, file);
     }
-    if ((size_t)t->n == json_object_size(weight_map)) return true;
+    if ((size_t)tensor_files_count(t) == json_object_size(weight_map)) return true;
     json_object_foreach(weight_map, name, v) if (!tensor_files_find(t, name)) return fail(
         e, ERR_FORMAT, "%s: names %s in %s, but that file does not hold it", index, name, json_string_value(v));
     return true;
@@ -337,7 +322,7 @@ static bool open_index(TensorFiles *t, const char *folder, const char *index, Er
         ok = fail(e, ERR_FORMAT, "%s: no \"weight_map\", or an empty one", index);
     if (ok) ok = add_shards(t, folder, weight_map, index, e);
     if (ok) {
-        sort_tensors(t);
+        tensor_files_sort(t);
         ok = check_index(t, weight_map, index, e);
     }
     json_decref(root);
@@ -377,7 +362,7 @@ static bool open_folder(TensorFiles *t, const char *folder, Error *e)
             single = find_single(folder, e);
         }
         ok = single && add_shard(t, single, e);
-        if (ok) sort_tensors(t);
+        if (ok) tensor_files_sort(t);
     }
     free(index);
     free(single);
@@ -386,7 +371,7 @@ static bool open_folder(TensorFiles *t, const char *folder, Error *e)
 
 TensorFiles *tensor_files_open(const char *path, Error *e)
 {
-    TensorFiles *t = xcalloc(1, sizeof *t);
+    TensorFiles *t = tensor_files_new();
     struct stat st;
     bool ok;
     if (stat(path, &st) != 0)
@@ -395,61 +380,11 @@ TensorFiles *tensor_files_open(const char *path, Error *e)
         ok = open_folder(t, path, e);
     else {
         ok = add_shard(t, path, e);
-        if (ok) sort_tensors(t);
+        if (ok) tensor_files_sort(t);
     }
     if (ok) return t;
     tensor_files_close(t);
     return NULL;
-}
-
-void tensor_files_close(TensorFiles *t)
-{
-    if (!t) return;
-    for (int i = 0; i < t->n; i++) free((char *)(uintptr_t)t->tensor[i].name);
-    for (int i = 0; i < t->n_shards; i++) {
-        file_unmap(&t->shard[i].map);
-        free(t->shard[i].path);
-    }
-    free(t->tensor);
-    free(t->shard);
-    free(t);
-}
-
-uint64_t file_tensor_elements(const FileTensor *t)
-{
-    uint64_t n = 1;
-    for (int i = 0; i < t->n_dims; i++) n *= (uint64_t)t->dim[i]; /* checked when the file was read */
-    return n;
-}
-
-int tensor_files_count(const TensorFiles *t)
-{
-    return t->n;
-}
-
-const FileTensor *tensor_files_at(const TensorFiles *t, int i)
-{
-    assert(i >= 0 && i < t->n);
-    return &t->tensor[i];
-}
-
-int tensor_files_index(const TensorFiles *t, const FileTensor *tensor)
-{
-    return (int)(tensor - t->tensor);
-}
-
-const FileTensor *tensor_files_find(const TensorFiles *t, const char *name)
-{
-    if (t->n == 0) return NULL;
-    const FileTensor key = { .name = name };
-    return bsearch(&key, t->tensor, (size_t)t->n, sizeof key, by_name);
-}
-
-uint64_t tensor_files_bytes(const TensorFiles *t)
-{
-    uint64_t n = 0;
-    for (int i = 0; i < t->n_shards; i++) n += t->shard[i].map.n;
-    return n;
 }
 
 /* ---- writing ------------------------------------------------------------------------------------------------------- */

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "format/json.h"
@@ -590,18 +589,41 @@ bool config_from_json(Config *c, const json_t *root, const char *where, const js
     return ok;
 }
 
-bool config_load(Config *c, const char *dir, Error *e)
+/* One of the source's texts, parsed; NULL and *e on failure. `where`: what messages call it, caller frees. */
+static json_t *read_part(const ModelSource *source, const char *file, char **where, Error *e)
 {
-    char *path = path_join(dir, "config.json"), *processor_path = path_join(dir, "processor_config.json");
-    json_t *processor = NULL, *root = json_parse_file(path, FILE_LIMIT, e);
+    char *text;
+    size_t n;
+    *where = model_source_where(source, file);
+    if (!model_source_text(source, file, FILE_LIMIT, &text, &n, e)) return NULL;
+    json_t *v = json_parse(text, n, *where, e);
+    free(text);
+    return v;
+}
+
+bool config_read(Config *c, const ModelSource *source, Error *e)
+{
+    static const char processor_file[] = "processor_config.json";
+    char *where, *processor_where = NULL;
+    json_t *processor = NULL, *root = read_part(source, "config.json", &where, e);
     *c = (Config){ 0 };
     bool ok = root != NULL;
-    if (ok && file_exists(processor_path)) ok = (processor = json_parse_file(processor_path, FILE_LIMIT, e)) != NULL;
-    if (ok) ok = config_from_json(c, root, path, processor, processor_path, e);
+    if (ok && model_source_has(source, processor_file))
+        ok = (processor = read_part(source, processor_file, &processor_where, e)) != NULL;
+    if (ok) ok = config_from_json(c, root, where, processor, processor_where ? processor_where : processor_file, e);
     json_decref(root);
     json_decref(processor);
-    free(path);
-    free(processor_path);
+    free(where);
+    free(processor_where);
+    return ok;
+}
+
+bool config_load(Config *c, const char *path, Error *e)
+{
+    ModelSource *source = model_source_open(path, e);
+    *c = (Config){ 0 };
+    const bool ok = source && config_read(c, source, e);
+    model_source_close(source);
     return ok;
 }
 

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "format/model_source.h"
 #include "image/tile.h"
 #include "text/chat.h"
 
@@ -80,9 +81,10 @@ typedef struct {
     char *torch_dtype;      /* as written, for `info`; may be NULL */
 } Config;
 
-/* Reads dir/config.json and dir/processor_config.json (when that one is missing: the values in config.json and the
- * built-in rest). A DeepSeek-OCR checkpoint, which carries the same model_type, is refused by name. */
-bool config_load(Config *c, const char *dir, Error *e);
+/* Reads config.json and processor_config.json (when that one is missing: the values in config.json and the built-in rest).
+ * A DeepSeek-OCR checkpoint, which carries the same model_type, is refused by name. */
+bool config_read(Config *c, const ModelSource *source, Error *e);
+bool config_load(Config *c, const char *path, Error *e); /* the same for a folder or GGUF that is not open */
 /* The same from parsed files; processor may be NULL. The two `where` begin the messages. On failure *c is empty. */
 bool config_from_json(Config *c, const json_t *config, const char *where, const json_t *processor,
                       const char *processor_where, Error *e);

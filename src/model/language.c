@@ -121,7 +121,7 @@ static void yarn_frequencies(const RopeConfig *c, int d, float *f)
     }
 }
 
-bool positions_setup(Positions *p, const LanguageConfig *c, Arena *arena, Error *e)
+bool positions_setup(Positions *p, const LanguageConfig *c, bool rotary_pairs, Arena *arena, Error *e)
 {
     const RopeConfig *rc = &c->rope;
     const int d = c->use_mla ? c->qk_rope_head_dim : c->head_dim;
@@ -132,7 +132,7 @@ bool positions_setup(Positions *p, const LanguageConfig *c, Arena *arena, Error 
     if (!f) return fail(e, ERR_MEMORY, "no room for %d rotary frequencies", d / 2);
     for (int i = 0; i < d / 2; i++) f[i] = (float)(1.0 / pow(rc->theta, 2.0 * i / d));
     *p = (Positions){ .rope = { .d = d,
-                                .pairs = c->use_mla ? ROPE_PAIRS_INTERLEAVED : ROPE_PAIRS_HALVES,
+                                .pairs = c->use_mla || rotary_pairs ? ROPE_PAIRS_INTERLEAVED : ROPE_PAIRS_HALVES,
                                 .inv_freq = f,
                                 .divisor = 1,
                                 .mscale = 1,

@@ -10,8 +10,9 @@ typedef struct {
     float softmax_scale;
 } Positions;
 
-/* Fills p; the frequencies live in the arena. */
-bool positions_setup(Positions *p, const LanguageConfig *c, Arena *arena, Error *e);
+/* Fills p; the frequencies live in the arena. rotary_pairs: the rows of q and k of multi-head attention stand in pairs of
+ * what is rotated together, as in GGUF, not in halves; latent attention has pairs in any case. */
+bool positions_setup(Positions *p, const LanguageConfig *c, bool rotary_pairs, Arena *arena, Error *e);
 
 /* What the cache has to hold for this model. */
 KvShape language_kv_shape(const LanguageConfig *c, DType dtype);

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 
-#include "base/file.h"
 #include "format/json.h"
 #include "model/projector.h"
 #include "model/vision.h"
@@ -17,33 +16,49 @@ static const char *token_text(const json_t *object, const char *key)
     return json_string_value(json_is_object(v) ? json_object_get(v, "content") : v);
 }
 
+/* The end tokens as one of the two texts names them; *found tells whether it does. */
+static bool take_ends(Tokenizer *t, const ModelSource *source, const char *file, bool *found, Error *e)
+{
+    char *text, *where = model_source_where(source, file);
+    size_t n;
+    json_t *v = NULL;
+    if (model_source_text(source, file, MAX_SMALL_JSON, &text, &n, e)) {
+        v = json_parse(text, n, where, e);
+        free(text);
+    }
+    const char *bos = token_text(v, "bos_token"), *eos = token_text(v, "eos_token");
+    *found = bos && eos;
+    const bool ok = v && (!*found || tokenizer_set_ends(t, bos, eos, where, e));
+    json_decref(v);
+    free(where);
+    return ok;
+}
+
 /* The end tokens as tokenizer_config.json names them, else special_tokens_map.json. */
-static bool set_ends(Tokenizer *t, const char *dir, Error *e)
+static bool set_ends(Tokenizer *t, const ModelSource *source, Error *e)
 {
     static const char *const file[] = { "tokenizer_config.json", "special_tokens_map.json" };
     for (size_t i = 0; i < 2; i++) {
-        char *path = path_join(dir, file[i]);
-        json_t *v = file_exists(path) ? json_parse_file(path, MAX_SMALL_JSON, e) : json_object();
-        const char *bos = token_text(v, "bos_token"), *eos = token_text(v, "eos_token");
-        const bool found = v && bos && eos;
-        const bool ok = v && (!found || tokenizer_set_ends(t, bos, eos, path, e));
-        free(path);
-        json_decref(v);
-        if (!ok || found) return ok;
+        bool found = false;
+        if (model_source_has(source, file[i]) && !take_ends(t, source, file[i], &found, e)) return false;
+        if (found) return true;
     }
     return fail(e, ERR_FORMAT,
-                "%s: neither tokenizer_config.json nor special_tokens_map.json names bos_token and eos_token", dir);
+                "%s: neither tokenizer_config.json nor special_tokens_map.json names bos_token and eos_token",
+                model_source_path(source));
 }
 
-Tokenizer *model_tokenizer(const char *dir, const char *pad_token, Error *e)
+Tokenizer *model_tokenizer(const ModelSource *source, const char *pad_token, Error *e)
 {
-    char *path = path_join(dir, "tokenizer.json"), *text = NULL;
+    static const char file[] = "tokenizer.json";
+    char *where = model_source_where(source, file), *text = NULL;
     size_t n = 0;
     Tokenizer *t = NULL;
-    if (file_read(path, MAX_TOKENIZER_BYTES, &text, &n, e)) t = tokenizer_open(text, n, pad_token, path, e);
+    if (model_source_text(source, file, MAX_TOKENIZER_BYTES, &text, &n, e))
+        t = tokenizer_open(text, n, pad_token, where, e);
     free(text);
-    free(path);
-    if (t && !set_ends(t, dir, e)) {
+    free(where);
+    if (t && !set_ends(t, source, e)) {
         tokenizer_close(t);
         t = NULL;
     }
@@ -51,24 +66,32 @@ Tokenizer *model_tokenizer(const char *dir, const char *pad_token, Error *e)
 }
 
 /* The embedding table may have more rows than the tokenizer has tokens (padding), not fewer. */
-static bool check_vocabulary(const Model *m, const char *dir, Error *e)
+static bool check_vocabulary(const Model *m, Error *e)
 {
     const int have = m->config.language.vocab_size, need = tokenizer_count(m->tokenizer);
     if (need <= have) return true;
     return fail(e, ERR_FORMAT,
                 "%s: tokenizer.json has %d tokens (with those that the processor adds), config.json says "
                 "vocab_size %d",
-                dir, need, have);
+                model_source_path(m->source), need, have);
 }
 
-bool model_open(Model *m, const char *dir, Error *e)
+static bool set_positions(Model *m, Error *e)
+{
+    bool pairs;
+    return model_source_rotary_pairs(m->source, &pairs, e) &&
+           (positions_setup(&m->positions, &m->config.language, pairs, &m->arena, e) ||
+            fail_in(e, "%s: config.json", model_source_path(m->source)));
+}
+
+bool model_open(Model *m, const char *path, Error *e)
 {
     *m = (Model){ 0 };
-    if (config_load(&m->config, dir, e) && (m->tokenizer = model_tokenizer(dir, m->config.processor.pad_token, e)) &&
-        check_vocabulary(m, dir, e) && (m->files = tensor_files_open(dir, e)) &&
+    if ((m->source = model_source_open(path, e)) && config_read(&m->config, m->source, e) &&
+        (m->tokenizer = model_tokenizer(m->source, m->config.processor.pad_token, e)) && check_vocabulary(m, e) &&
+        (m->files = model_source_tensors(m->source, e)) &&
         arena_open(&m->arena, 2 * tensor_files_bytes(m->files) + (64u << 20), e) && /* all of bf16 as f32, at most */
-        weights_bind(&m->weights, m->files, &m->config, &m->arena, e) &&
-        (positions_setup(&m->positions, &m->config.language, &m->arena, e) || fail_in(e, "%s: config.json", dir)))
+        weights_bind(&m->weights, m->files, &m->config, &m->arena, e) && set_positions(m, e))
         return true;
     model_close(m);
     return false;
@@ -78,6 +101,7 @@ void model_close(Model *m)
 {
     arena_close(&m->arena);
     tensor_files_close(m->files);
+    model_source_close(m->source);
     tokenizer_close(m->tokenizer);
     config_free(&m->config);
     *m = (Model){ 0 };

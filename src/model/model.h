@@ -1,4 +1,4 @@
-/* model.h - a model directory, opened: config, tokenizer, mapped weights bound to the three parts. Immutable. */
+/* model.h - a model, opened from a folder or a GGUF file: config, tokenizer, mapped weights bound to the three parts. Immutable. */
 #ifndef VL2_MODEL_MODEL_H
 #define VL2_MODEL_MODEL_H
 
@@ -8,6 +8,7 @@
 
 typedef struct {
     Config config;
+    ModelSource *source;
     Tokenizer *tokenizer;
     TensorFiles *files;
     Weights weights;
@@ -15,11 +16,11 @@ typedef struct {
     Arena arena; /* bindings and vectors */
 } Model;
 
-bool model_open(Model *m, const char *dir, Error *e);
+bool model_open(Model *m, const char *path, Error *e);
 void model_close(Model *m); /* of a zeroed or half-opened Model, too */
 
-/* The tokenizer of a model directory alone: tokenizer.json with the special tokens of its neighbours. */
-Tokenizer *model_tokenizer(const char *dir, const char *pad_token, Error *e);
+/* The tokenizer of a model alone: tokenizer.json with the special tokens that other texts name. */
+Tokenizer *model_tokenizer(const ModelSource *source, const char *pad_token, Error *e);
 
 /* One tile through vision tower and projector: [grid * grid, n_embed]. */
 Tensor *model_encode_tile(Run *r, const Model *m, const uint8_t *tile);

@@ -203,6 +203,13 @@ static int shape_of(const Binder *b, const Binding *row, int64_t dim[4])
     return n;
 }
 
+bool tensor_fits(const FileTensor *t, const int64_t *want, int n)
+{
+    int64_t row = want[n - 1];
+    if (dtype_is_quantised(t->dtype) && n == 2) row = (row + QUANT_BLOCK - 1) / QUANT_BLOCK * QUANT_BLOCK;
+    return t->n_dims == n && memcmp(t->dim, want, (size_t)(n - 1) * sizeof *want) == 0 && t->dim[n - 1] == row;
+}
+
 static const FileTensor *find(Binder *b, const char *name, const Binding *row)
 {
     int64_t want[4];
@@ -215,13 +222,14 @@ static const FileTensor *find(Binder *b, const char *name, const Binding *row)
         return NULL;
     }
     b->used[tensor_files_index(b->files, t)] = true;
-    if (t->n_dims != n || memcmp(t->dim, want, (size_t)n * sizeof *want) != 0) {
+    if (!tensor_fits(t, want, n)) {
         write_shape(t->dim, t->n_dims, found, sizeof found);
         fail(b->e, ERR_FORMAT, "%s: %s is %s, config.json says %s", t->file, name, found, expected);
         return NULL;
     }
-    if (t->dtype >= DT_MATRIX_TYPES) {
-        fail(b->e, ERR_FORMAT, "%s: %s is %s, expected F32, BF16 or F16", t->file, name, dtype_name(t->dtype));
+    if (t->dtype >= (row->kind == MATRIX && n == 2 ? DT_MATRIX_TYPES : DT_PLAIN_TYPES)) {
+        fail(b->e, ERR_FORMAT, "%s: %s is %s, expected F32, BF16 or F16%s", t->file, name, dtype_name(t->dtype),
+             row->kind == MATRIX && n == 2 ? ", or Q8_0, Q4_0 or IQ4_NL" : "");
         return NULL;
     }
     return t;
@@ -249,11 +257,13 @@ static bool bind_row(Binder *b, const char *name, const Binding *row, void *obje
     if (b->list) return list_row(b, name, row);
     const FileTensor *t = find(b, name, row);
     if (!t) return false;
+    int64_t dim[4];
+    const int n_dims = shape_of(b, row, dim);
     size_t n = 1;
-    for (int i = 0; i < t->n_dims; i++) n *= (size_t)t->dim[i]; /* within the file: cannot overflow */
+    for (int i = 0; i < n_dims; i++) n *= (size_t)dim[i]; /* within the file: cannot overflow */
     if (row->kind == MATRIX) {
         *(Weight *)(void *)((char *)object + row->offset) =
-            (Weight){ t->data, t->dtype, (int)t->dim[0], (int)(n / (size_t)t->dim[0]) };
+            (Weight){ t->data, t->dtype, (int)dim[0], (int)(n / (size_t)dim[0]) };
         return true;
     }
     float *copy = arena_try(b->arena, n * sizeof *copy);
@@ -367,25 +377,35 @@ static bool bind_projector(Binder *b, ProjectorWeights *w, const ProjectorConfig
     return true;
 }
 
+/* Puts an f32 copy in the place of a matrix. */
 static bool make_f32(Binder *b, Weight *w)
 {
-    const size_t n = (size_t)w->rows * (size_t)w->cols;
+    const size_t cols = (size_t)w->cols, stride = weight_stride(w);
     if (w->dtype == DT_F32) return true;
-    float *copy = arena_try(b->arena, n * sizeof *copy);
-    if (!copy) return fail(b->e, ERR_MEMORY, "no room for an expert's %d x %d weights as f32", w->rows, w->cols);
-    widen(copy, w->data, w->dtype, n);
+    float *copy = arena_try(b->arena, (size_t)w->rows * cols * sizeof *copy);
+    if (!copy) return fail(b->e, ERR_MEMORY, "no room for a matrix of %d x %d weights as f32", w->rows, w->cols);
+    const Kernels *k = kernels_get(CPU_SCALAR);
+    for (size_t i = 0; i < (size_t)w->rows; i++)
+        k->to_f32[w->dtype](copy + i * cols, (const unsigned char *)w->data + i * stride, w->cols);
     *w = (Weight){ copy, DT_F32, w->rows, w->cols };
     return true;
 }
 
 /* An expert's input is prepared once, for one number type. Experts of several types in one layer, which no published file
- * has, become f32 copies. */
-static bool unify_experts(Binder *b, Expert *x, int n)
+ * has, become f32 copies; quantised ones would grow eightfold and are refused. */
+static bool unify_experts(Binder *b, const char *prefix, Expert *x, int n)
 {
-    bool same = true, ok = true;
-    for (int i = 0; i < n; i++)
-        same &= x[i].gate.dtype == x[0].gate.dtype && x[i].up.dtype == x[0].gate.dtype &&
-                x[i].down.dtype == x[0].gate.dtype;
+    bool same = true, quantised = false, ok = true;
+    for (int i = 0; i < n; i++) {
+        const DType type[] = { x[i].gate.dtype, x[i].up.dtype, x[i].down.dtype };
+        for (int k = 0; k < 3; k++) {
+            same &= type[k] == x[0].gate.dtype;
+            quantised |= dtype_is_quantised(type[k]);
+        }
+    }
+    if (!same && quantised)
+        return fail(b->e, ERR_UNSUPPORTED, "%smlp.experts have several types, expected one where they are quantised",
+                    prefix);
     for (int i = 0; i < n && ok && !same; i++)
         ok = make_f32(b, &x[i].gate) && make_f32(b, &x[i].up) && make_f32(b, &x[i].down);
     return ok;
@@ -411,7 +431,7 @@ static bool bind_moe(Binder *b, const char *prefix, Moe *m, const LanguageConfig
         snprintf(name, sizeof name, "%smlp.experts.%d.", prefix, i);
         if (!BIND(b, name, expert_table, ALWAYS, &m->expert[i])) return false;
     }
-    return b->list || unify_experts(b, m->expert, c->n_routed_experts);
+    return b->list || unify_experts(b, prefix, m->expert, c->n_routed_experts);
 }
 
 static bool bind_layer(Binder *b, int i, Layer *l, const LanguageConfig *c)
@@ -424,6 +444,8 @@ static bool bind_layer(Binder *b, int i, Layer *l, const LanguageConfig *c)
                            (c->n_shared_experts ? IF_SHARED : 0u) | (c->topk_method == TOPK_NOAUX ? IF_NOAUX : 0u);
     if (!BIND(b, prefix, layer_table, flags, l)) return false;
     l->attn_norm.eps = l->ffn_norm.eps = (float)c->rms_norm_eps;
+    /* The absorbed form multiplies by columns of kv_b, too, which blocks along a row do not give one by one. */
+    if (!b->list && c->use_mla && dtype_is_quantised(l->mla.kv_b.dtype) && !make_f32(b, &l->mla.kv_b)) return false;
     l->mla.q_norm.eps = l->mla.kv_norm.eps = 1e-6f; /* these two do not follow rms_norm_eps */
     return !l->is_moe || bind_moe(b, prefix, &l->moe, c);
 }

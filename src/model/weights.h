@@ -79,6 +79,9 @@ typedef struct {
     uint64_t n_unused;     /* of those, parameters that nothing uses */
 } Weights;
 
+/* The shape is the expected one; of a quantised matrix [rows, cols] the row may be filled up to whole blocks. */
+bool tensor_fits(const FileTensor *t, const int64_t *want, int n);
+
 /* Binds every parameter that the config asks for; a missing, unknown, mis-shaped or mis-typed tensor is named. The result
  * points into `files` and `arena`, which must outlive it. */
 bool weights_bind(Weights *w, const TensorFiles *files, const Config *c, Arena *arena, Error *e);
