@@ -56,6 +56,12 @@ void file_unmap(FileMap *m)
     *m = (FileMap){ 0 };
 }
 
+void file_forget(const void *bytes, size_t n)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)bytes, begin = at & ~(page - 1);
+    if (n) madvise((void *)begin, at + n - begin, MADV_DONTNEED);
+}
+
 bool file_read(const char *path, size_t limit, char **out, size_t *n, Error *e)
 {
     const bool is_stdin = strcmp(path, "-") == 0;

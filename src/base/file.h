@@ -17,6 +17,8 @@ typedef struct {
 /* Maps a regular file read-only. An empty file gives n = 0. Only for files that nobody cuts while we run. */
 bool file_map(FileMap *m, const char *path, Error *e);
 void file_unmap(FileMap *m);
+/* Gives the memory of mapped bytes back; read again, they come from the disk. */
+void file_forget(const void *bytes, size_t n);
 
 /* Reads a whole file, or standard input for "-", of at most `limit` bytes; NUL added after the end and not counted.
  * *out: caller frees. Directories, devices and pipes named by path are refused. */

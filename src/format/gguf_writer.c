@@ -43,6 +43,11 @@ void gguf_put_string(GgufMetadata *m, const char *key, const char *text, size_t 
     put_text(&m->bytes, text, n);
 }
 
+void gguf_put_word(GgufMetadata *m, const char *key, const char *word)
+{
+    gguf_put_string(m, key, word, strlen(word));
+}
+
 void gguf_put_u32(GgufMetadata *m, const char *key, uint32_t v)
 {
     put_key(m, key, GGUF_U32);

@@ -14,6 +14,7 @@ typedef struct {
 } GgufMetadata;
 
 void gguf_put_string(GgufMetadata *m, const char *key, const char *text, size_t n);
+void gguf_put_word(GgufMetadata *m, const char *key, const char *word); /* ended by NUL */
 void gguf_put_u32(GgufMetadata *m, const char *key, uint32_t v);
 void gguf_put_f32(GgufMetadata *m, const char *key, float v);
 void gguf_put_bool(GgufMetadata *m, const char *key, bool v);

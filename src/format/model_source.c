@@ -82,6 +82,9 @@ static bool gguf_text(const Gguf *g, const char *key, size_t limit, char **text,
 {
     const char *found = NULL;
     if (!gguf_take_string(g, key, &found, n, e)) return false;
+    if (!found && gguf_find(g, GGUF_TEXT_ONLY_KEY))
+        return fail(e, ERR_UNSUPPORTED, "%s: holds the language part only (--text-only), for other programs",
+                    gguf_path(g));
     if (!found)
         return fail(e, ERR_UNSUPPORTED, "%s: has no metadata %s: it was not written by `vl2 quantize`", gguf_path(g),
                     key);

@@ -34,4 +34,7 @@ TensorFiles *model_source_tensors(const ModelSource *s, Error *e);
 #define GGUF_ROTARY_PAIRS_KEY "vl2.rotary_pairs"
 bool model_source_rotary_pairs(const ModelSource *s, bool *pairs, Error *e);
 
+/* Says that a file holds the language part alone. */
+#define GGUF_TEXT_ONLY_KEY "vl2.text_only"
+
 #endif

@@ -1,0 +1,418 @@
+/* convert.c - see convert.h. First a plan is made, the list of tensors of the result with type, shape and the order of their
+ * rows; then each one is streamed:
+ *     rows of the source -> f32 -> (importance) -> rows of the result,     in strips, the rows of a strip in parallel
+ * A row whose type stays is copied as it is. What was read is given back at once, what was written belongs to the file. */
+#include "model/convert.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "format/gguf_writer.h"
+#include "format/quantize.h"
+#include "format/safetensors.h"
+#include "model/gguf_describe.h"
+
+enum { STRIP_BYTES = 16 << 20, MAX_TEXT = 256 << 20 };
+
+/* ---- the plan ---- */
+
+uint64_t converted_bytes(const ConvertedTensor *t)
+{
+    return (uint64_t)t->n_parts * (uint64_t)t->rows * dtype_row_bytes(t->dtype, (size_t)t->cols);
+}
+
+/* What part i is called in the source. */
+static void part_name(const ConvertedTensor *t, int i, ConvertTo to, char out[TENSOR_NAME_SIZE])
+{
+    if (to == CONVERT_FOLDER)
+        memcpy(out, t->name, TENSOR_NAME_SIZE);
+    else
+        published_name_of(t->name, t->merged ? i : -1, out);
+}
+
+static bool is_f32_in(const FileTensor *t, DType type)
+{
+    for (size_t i = 0; i < t->bytes; i += 4) {
+        float x, y;
+        memcpy(&x, t->data + i, 4);
+        y = type == DT_BF16 ? bf16_to_f32(f32_to_bf16(x)) : f16_to_f32(f32_to_f16(x));
+        if (memcmp(&x, &y, 4) != 0) return false;
+    }
+    return true;
+}
+
+static DType result_type(const ConvertOptions *o, const ListedTensor *l, const FileTensor *t)
+{
+    if (o->to == CONVERT_GGUF) return weight_type(&o->types, l, t->dtype);
+    const DType type = o->types.of[0];
+    if (!o->keep_f32 || t->dtype != DT_F32 || type == DT_F32) return type;
+    const bool fits = is_f32_in(t, type);
+    file_forget(t->data, t->bytes);
+    return fits ? type : DT_F32;
+}
+
+/* The rows of q and k stand in pairs in a GGUF and in halves in a folder; either may be the source of either. */
+static int rotary_head(const Model *m, const ConvertOptions *o, const char *name)
+{
+    const LanguageConfig *c = &m->config.language;
+    const bool have = m->positions.rope.pairs == ROPE_PAIRS_INTERLEAVED, want = o->to == CONVERT_GGUF;
+    if (c->use_mla || have == want) return 0;
+    return strstr(name, ".self_attn.q_proj.") || strstr(name, ".self_attn.k_proj.") ? c->head_dim : 0;
+}
+
+static ConvertedTensor describe(const Model *m, const ConvertOptions *o, const ListedTensor *l, const FileTensor *t)
+{
+    ConvertedTensor out = {
+        .group = weight_group(l), .dtype = result_type(o, l, t), .n_dims = l->n_dims, .n_parts = 1
+    };
+    out.rotary_head = rotary_head(m, o, l->name);
+    for (int i = 0; i < l->n_dims; i++) out.dim[i] = l->dim[i];
+    const int64_t n = (int64_t)listed_elements(l);
+    out.rows = l->n_dims > 1 || out.rotary_head ? l->dim[0] : 1;
+    out.cols = n / out.rows;
+    if (dtype_is_quantised(out.dtype)) out.dim[1] = (out.dim[1] + QUANT_BLOCK - 1) / QUANT_BLOCK * QUANT_BLOCK;
+    return out;
+}
+
+static void add_converted(ConvertPlan *p, const ConvertedTensor *t)
+{
+    GROW(p->tensor, p->n, p->capacity);
+    p->tensor[p->n++] = *t;
+}
+
+/* Later experts join the tensor of the first one, which was added just before: one of the last three. */
+static void join_expert(ConvertPlan *p, const char *name)
+{
+    int i = p->n - 1;
+    while (strcmp(p->tensor[i].name, name) != 0) i--;
+    p->tensor[i].dim[0] = ++p->tensor[i].n_parts;
+}
+
+static bool plan_tensor(ConvertPlan *p, const Model *m, const ConvertOptions *o, const ListedTensor *l, Error *e)
+{
+    const FileTensor *t = tensor_files_find(m->files, l->name);
+    char name[TENSOR_NAME_SIZE];
+    int expert = -1;
+    if (!t) return true; /* the pooling head, or a tied head: whatever else is missing was found when binding */
+    if (!tensor_fits(t, l->dim, l->n_dims) || t->dtype >= DT_MATRIX_TYPES)
+        return fail(e, ERR_FORMAT, "%s: %s is not of the shape and type that config.json asks for", t->file, l->name);
+    if (o->to == CONVERT_FOLDER)
+        snprintf(name, sizeof name, "%s", l->name);
+    else if (!gguf_name_of(l->name, name, &expert))
+        return fail(e, ERR_UNSUPPORTED, "%s: %s has no name in GGUF", t->file, l->name);
+    if (expert > 0) {
+        join_expert(p, name);
+        return true;
+    }
+    ConvertedTensor out = describe(m, o, l, t);
+    memcpy(out.name, name, sizeof name);
+    if (expert == 0) {
+        memmove(out.dim + 1, out.dim, 2 * sizeof *out.dim);
+        out.dim[0] = 1;
+        out.n_dims = 3;
+        out.merged = true;
+    }
+    add_converted(p, &out);
+    return true;
+}
+
+static bool is_wanted(const ConvertOptions *o, const ListedTensor *l)
+{
+    return !o->text_only || l->part == PART_EMBEDDINGS || l->part == PART_LANGUAGE || l->part == PART_EXPERTS;
+}
+
+bool convert_plan(ConvertPlan *p, const Model *m, const ConvertOptions *o, Error *e)
+{
+    TensorList list;
+    *p = (ConvertPlan){ 0 };
+    if (!tensor_list(&list, &m->config, e)) return false;
+    bool ok = true;
+    for (int i = 0; i < list.n && ok; i++)
+        if (is_wanted(o, &list.tensor[i])) ok = plan_tensor(p, m, o, &list.tensor[i], e);
+    for (int i = 0; i < p->n; i++) p->bytes += converted_bytes(&p->tensor[i]);
+    tensor_list_free(&list);
+    return ok;
+}
+
+void convert_plan_free(ConvertPlan *p)
+{
+    free(p->tensor);
+    *p = (ConvertPlan){ 0 };
+}
+
+/* ---- one strip ---- */
+
+/* Where the data go. */
+typedef struct {
+    bool (*add)(void *writer, const void *bytes, size_t n, Error *e);
+    void *writer;
+} Sink;
+
+typedef struct {
+    const Model *m;
+    const ConvertOptions *o;
+    Pool *pool;
+    const ConvertWatch *watch;
+    Sink sink;
+    const Kernels *k;
+    unsigned char *strip; /* rows of the result */
+    float *scratch;       /* a row for each thread */
+    size_t strip_bytes, scratch_cols;
+    uint64_t done, total;
+    /* the part at work */
+    const ConvertedTensor *t;
+    const FileTensor *from;
+    int64_t first;      /* row of the strip */
+    atomic_int bad_row; /* one that cannot be quantised, -1: none */
+} Converter;
+
+/* Which row of the source becomes row `i` of the result. */
+static int64_t source_row(const Converter *c, int64_t i)
+{
+    const int64_t d = c->t->rotary_head;
+    if (d == 0) return i;
+    const int64_t head = i / d * d, at = i % d;
+    if (c->o->to == CONVERT_GGUF) return head + at / 2 + at % 2 * (d / 2); /* pairs from halves */
+    return head + (at < d / 2 ? 2 * at : 2 * (at - d / 2) + 1);
+}
+
+static void convert_rows(void *context, int begin, int end, int thread)
+{
+    Converter *c = context;
+    const size_t n = (size_t)c->t->cols, to_bytes = dtype_row_bytes(c->t->dtype, n),
+                 from_bytes = dtype_row_bytes(c->from->dtype, n);
+    float *x = c->scratch + (size_t)thread * c->scratch_cols;
+    for (int i = begin; i < end; i++) {
+        const unsigned char *from = c->from->data + (size_t)source_row(c, c->first + i) * from_bytes;
+        unsigned char *to = c->strip + (size_t)i * to_bytes;
+        if (c->t->dtype == c->from->dtype) {
+            memcpy(to, from, to_bytes);
+            continue;
+        }
+        c->k->to_f32[c->from->dtype](x, from, (int)n);
+        if (!dtype_is_quantised(c->t->dtype))
+            c->k->from_f32[c->t->dtype](to, x, (int)n);
+        else if (row_non_finite(x, (int)n) >= 0)
+            atomic_store(&c->bad_row, i);
+        else
+            quantise_row(c->t->dtype, to, x, NULL, (int)n);
+    }
+}
+
+static bool stopped(const Converter *c)
+{
+    return c->watch && c->watch->stopped && c->watch->stopped(c->watch->context);
+}
+
+static bool convert_strip(Converter *c, int64_t rows, Error *e)
+{
+    const size_t n = (size_t)c->t->cols, bytes = (size_t)rows * dtype_row_bytes(c->t->dtype, n),
+                 row = dtype_row_bytes(c->from->dtype, n);
+    atomic_store(&c->bad_row, -1);
+    pool_ranges(c->pool, (int)rows, 1, convert_rows, c);
+    if (!c->t->rotary_head) file_forget(c->from->data + (size_t)c->first * row, (size_t)rows * row);
+    const int bad = atomic_load(&c->bad_row);
+    if (bad >= 0)
+        return fail(e, ERR_FORMAT, "%s: %s: row %" PRId64 " holds a number that is not finite and cannot be quantised",
+                    c->from->file, c->from->name, c->first + bad);
+    if (!c->sink.add(c->sink.writer, c->strip, bytes, e)) return false;
+    c->done += bytes;
+    if (c->watch && c->watch->progress) c->watch->progress(c->watch->context, c->done, c->total);
+    return !stopped(c) || fail(e, ERR_CANCELLED, "stopped");
+}
+
+static int64_t rows_of_strip(const ConvertedTensor *t)
+{
+    const int64_t rows = STRIP_BYTES / (int64_t)(4 * (size_t)t->cols);
+    return rows < 1 ? 1 : rows < t->rows ? rows : t->rows;
+}
+
+static bool convert_part(Converter *c, Error *e)
+{
+    const int64_t most = rows_of_strip(c->t);
+    for (c->first = 0; c->first < c->t->rows; c->first += most) {
+        const int64_t left = c->t->rows - c->first;
+        if (!convert_strip(c, left < most ? left : most, e)) return false;
+    }
+    if (c->t->rotary_head) file_forget(c->from->data, c->from->bytes);
+    return true;
+}
+
+/* ---- all tensors ---- */
+
+static void take_buffers(Converter *c, const ConvertPlan *p)
+{
+    for (int i = 0; i < p->n; i++) {
+        const ConvertedTensor *t = &p->tensor[i];
+        const size_t strip = (size_t)rows_of_strip(t) * dtype_row_bytes(t->dtype, (size_t)t->cols);
+        if (strip > c->strip_bytes) c->strip_bytes = strip;
+        if ((size_t)t->cols > c->scratch_cols) c->scratch_cols = (size_t)t->cols;
+    }
+    c->scratch_cols = (c->scratch_cols + QUANT_BLOCK - 1) / QUANT_BLOCK * QUANT_BLOCK;
+    c->strip = xmalloc(c->strip_bytes);
+    c->scratch = xcalloc((size_t)pool_threads(c->pool) * c->scratch_cols, sizeof *c->scratch);
+}
+
+static bool convert_all(Converter *c, const ConvertPlan *p, Error *e)
+{
+    bool ok = true;
+    take_buffers(c, p);
+    c->total = p->bytes;
+    for (int i = 0; i < p->n && ok; i++) {
+        c->t = &p->tensor[i];
+        for (int k = 0; k < c->t->n_parts && ok; k++) {
+            char name[TENSOR_NAME_SIZE];
+            part_name(c->t, k, c->o->to, name);
+            c->from = tensor_files_find(c->m->files, name);
+            assert(c->from);
+            ok = convert_part(c, e);
+        }
+    }
+    free(c->strip);
+    free(c->scratch);
+    return ok;
+}
+
+/* Points to the names in the plan. Caller frees. */
+static TensorSpec *specs_of(const ConvertPlan *p)
+{
+    TensorSpec *s = xcalloc((size_t)p->n + 1, sizeof *s);
+    for (int i = 0; i < p->n; i++) {
+        const ConvertedTensor *t = &p->tensor[i];
+        s[i] = (TensorSpec){ .name = t->name, .dtype = t->dtype, .n_dims = t->n_dims };
+        for (int k = 0; k < t->n_dims; k++) s[i].dim[k] = t->dim[k];
+    }
+    return s;
+}
+
+/* ---- GGUF ---- */
+
+/* The type of most bytes before conversion: of the group with the most elements. */
+static DType main_type(const ConvertPlan *p)
+{
+    uint64_t n[DT_MATRIX_TYPES] = { 0 };
+    DType most = DT_F32;
+    for (int i = 0; i < p->n; i++) {
+        const ConvertedTensor *t = &p->tensor[i];
+        n[t->dtype] += (uint64_t)t->n_parts * (uint64_t)t->rows * (uint64_t)t->cols;
+    }
+    for (int t = 0; t < DT_MATRIX_TYPES; t++)
+        if (n[t] > n[most]) most = (DType)t;
+    return most;
+}
+
+static bool add_to_gguf(void *writer, const void *bytes, size_t n, Error *e)
+{
+    return gguf_writer_add(writer, bytes, n, e);
+}
+
+static bool write_gguf(Converter *c, const ConvertPlan *p, const char *path, Error *e)
+{
+    GgufMetadata metadata = { 0 };
+    TensorSpec *specs = specs_of(p);
+    GgufWriter *w = NULL;
+    if (gguf_describe(&metadata, c->m, main_type(p), c->o->text_only, e))
+        w = gguf_writer_open(path, &metadata, specs, p->n, e);
+    gguf_metadata_free(&metadata);
+    free(specs);
+    if (!w) return false;
+    c->sink = (Sink){ add_to_gguf, w };
+    if (convert_all(c, p, e)) return gguf_writer_commit(w, e);
+    gguf_writer_abandon(w);
+    return false;
+}
+
+/* ---- a folder ---- */
+
+static bool add_to_safetensors(void *writer, const void *bytes, size_t n, Error *e)
+{
+    return tensor_writer_add(writer, bytes, n, e);
+}
+
+static bool write_safetensors(Converter *c, const ConvertPlan *p, const char *path, Error *e)
+{
+    TensorSpec *specs = specs_of(p);
+    TensorWriter *w = tensor_writer_open(path, specs, p->n, e);
+    free(specs);
+    if (!w) return false;
+    c->sink = (Sink){ add_to_safetensors, w };
+    if (convert_all(c, p, e)) return tensor_writer_commit(w, e);
+    tensor_writer_abandon(w);
+    return false;
+}
+
+static bool write_text(const ModelSource *source, const char *file, const char *path, Error *e)
+{
+    char *text;
+    size_t n;
+    FileOut out;
+    if (!model_source_text(source, file, MAX_TEXT, &text, &n, e)) return false;
+    bool ok = file_create(&out, path, e);
+    if (ok && !(ok = file_write(&out, text, n, e))) file_abandon(&out);
+    ok = ok && file_commit(&out, e);
+    free(text);
+    return ok;
+}
+
+static const char weights_file[] = "model.safetensors";
+
+static bool fill_folder(Converter *c, const ConvertPlan *p, const char *folder, Error *e)
+{
+    char *weights = path_join(folder, weights_file);
+    bool ok = write_safetensors(c, p, weights, e);
+    free(weights);
+    for (const ModelText *t = MODEL_TEXTS; t->file && ok; t++) {
+        if (!model_source_has(c->m->source, t->file)) continue;
+        char *path = path_join(folder, t->file);
+        ok = write_text(c->m->source, t->file, path, e);
+        free(path);
+    }
+    return ok;
+}
+
+static void remove_folder(const char *folder)
+{
+    char *weights = path_join(folder, weights_file);
+    unlink(weights);
+    free(weights);
+    for (const ModelText *t = MODEL_TEXTS; t->file; t++) {
+        char *path = path_join(folder, t->file);
+        unlink(path);
+        free(path);
+    }
+    rmdir(folder);
+}
+
+/* The folder is filled under another name, beside its own, which it gets when all is there. */
+static bool write_folder(Converter *c, const ConvertPlan *p, const char *folder, Error *e)
+{
+    Str temporary = { 0 };
+    if (file_exists(folder)) return fail(e, ERR_SYSTEM, "%s: is there already", folder);
+    str_printf(&temporary, "%s.%d.part", folder, (int)getpid());
+    bool ok = mkdir(temporary.text, 0777) == 0 || fail(e, ERR_SYSTEM, "%s: cannot create: %s", folder, strerror(errno));
+    if (ok) {
+        ok = fill_folder(c, p, temporary.text, e) &&
+             (rename(temporary.text, folder) == 0 ||
+              fail(e, ERR_SYSTEM, "%s: cannot create: %s", folder, strerror(errno)));
+        if (!ok) remove_folder(temporary.text);
+    }
+    str_free(&temporary);
+    return ok;
+}
+
+bool convert_run(const ConvertPlan *p, const Model *m, const ConvertOptions *o, const char *out, Pool *pool,
+                 const ConvertWatch *watch, Error *e)
+{
+    Converter c = { .m = m, .o = o, .pool = pool, .watch = watch, .k = kernels_get(cpu_best()) };
+    return o->to == CONVERT_GGUF ? write_gguf(&c, p, out, e) : write_folder(&c, p, out, e);
+}

@@ -1,0 +1,43 @@
+/* weight_types.h - which number type each tensor of a converted model has: one choice for each group of matrices, and what never
+ * follows it. */
+#ifndef VL2_MODEL_WEIGHT_TYPES_H
+#define VL2_MODEL_WEIGHT_TYPES_H
+
+#include "kernels/dtype.h"
+#include "model/tensor_list.h"
+
+typedef enum {
+    GROUP_EXPERTS,    /* routed */
+    GROUP_SHARED,     /* shared experts */
+    GROUP_DENSE,      /* the MLP of layers without experts */
+    GROUP_ATTENTION,  /* of the language model */
+    GROUP_EMBEDDINGS, /* embed_tokens */
+    GROUP_HEAD,       /* lm_head */
+    GROUP_VISION,     /* tower and projector */
+    WEIGHT_GROUPS
+} WeightGroup;
+
+typedef struct {
+    DType of[WEIGHT_GROUPS];
+} WeightTypes;
+
+const char *weight_group_name(WeightGroup g); /* "experts", ... */
+WeightGroup weight_group(const ListedTensor *t);
+
+/* The type of a tensor whose source has type `source`. Router, norms, biases, position table, newline, separator and
+ * correction bias are f32. The patch embedding, whose rows lie in four dimensions, is not quantised. kv_b of latent
+ * attention, where an error reaches keys and values of every head, has at least Q8_0. */
+DType weight_type(const WeightTypes *types, const ListedTensor *t, DType source);
+
+typedef struct {
+    const char *name, *reason;
+    WeightTypes types;
+} WeightPreset;
+extern const WeightPreset WEIGHT_PRESETS[]; /* ended by a NULL name */
+
+/* "q4_0", "bf16", ...: a type that a matrix may have; case does not matter. */
+bool matrix_type_find(const char *name, DType *out);
+/* A preset or a type for all groups; an error lists the names. */
+bool weight_types_find(const char *name, WeightTypes *out, Error *e);
+
+#endif
