@@ -45,6 +45,11 @@ INLINE void matmul_step(const WeightType t, const int mr, const int nr, V *acc, 
 
 #include "kernels/simd_tiles.inc"
 
+INLINE void matmul_block(const WeightType t, Tile at, Next next, int m, int n, int k)
+{
+    matmul_tiles(t, at, next, m, n, k);
+}
+
 size_t avx512bf16_prepared_bytes(int k)
 {
     return prepared_size(WEIGHT_BF16, k);

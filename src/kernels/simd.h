@@ -3,6 +3,7 @@
 #ifndef VL2_KERNELS_SIMD_H
 #define VL2_KERNELS_SIMD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define INLINE static inline __attribute__((always_inline))
@@ -12,7 +13,7 @@
 #if defined(__clang__)
 #define UNROLL _Pragma("unroll")
 #else
-#define UNROLL _Pragma("GCC unroll 32")
+#define UNROLL _Pragma("GCC unroll 64")
 #endif
 
 /* What a tile reads and writes: its first output, row of x and row of w, and the strides in between. */
@@ -23,7 +24,15 @@ typedef struct {
     size_t ldx;
     const unsigned char *w;
     size_t ldw, ahead;         /* w + ahead will be needed soon */
-    const unsigned char *soon; /* and so will the next tile's x, from here on, a line a step */
+    const unsigned char *soon; /* and so will be what lies here, a line a step */
+    bool first;                /* of the parts of k: y is set, and added to by the others */
 } Tile;
+
+/* What the tiles to come will read: rows of x, as far apart as in the tile, and rows of w. */
+typedef struct {
+    const unsigned char *x, *w;
+    size_t w_stride;
+    int x_rows, w_rows;
+} Next;
 
 #endif

@@ -1,9 +1,8 @@
 /* linear.c - y = x W^T + b.
  *
  * The rows of x are prepared once for the weight's number type, then the outputs are split among the threads into blocks:
- * some rows of x against some rows of W. Both fit in the second-level cache together, and the tasks of one block of x follow
- * each other, so that x stays there while W passes by. With few rows the blocks of W are long: a thread reads one long
- * stream of weights. */
+ * some rows of x against some rows of W. The kernels walk k in parts; that part of a block of x fits in the second-level
+ * cache. With few rows the blocks of W are long: a thread reads one long stream of weights. */
 #include <assert.h>
 
 #include "nn/ops.h"
@@ -55,21 +54,17 @@ static int blocks(int n, int block)
 /* The blocks of one product, for a second-level cache of 1 MiB: see docs/speed.md. */
 static void cut_blocks(Job *j, int threads)
 {
-    enum { X_BYTES = 448 * 1024, FEWEST = 48, TILE = 6 };
-    const int x_rows = j->x->rows, w_rows = j->l->w.rows;
-    const int share = w_rows / (4 * threads);
-    j->w_block = x_rows >= 16 ? 64 : share < 32 ? 32 : (share + 7) / 8 * 8;
+    enum { X_ROWS = 448, TILE = 6, PANEL = 64, VECTOR = 16 };
+    const int x_rows = j->x->rows, w_rows = j->l->w.rows, share = w_rows / (4 * threads);
+    j->w_block = x_rows >= 16 ? 2 * PANEL : share < 2 * VECTOR ? 2 * VECTOR : (share + VECTOR - 1) / VECTOR * VECTOR;
     j->n_w_blocks = blocks(w_rows, j->w_block);
-    const int most = (int)(X_BYTES / (j->xp_stride + 1));
-    /* Blocks of even height, in whole tiles of the kernels; one block where rows are so long that W would pass too often. */
-    const int n = most < FEWEST ? 1 : blocks(x_rows, most);
+    const int n = blocks(x_rows, X_ROWS); /* of even height, in whole tiles of the kernels */
     j->x_block = (blocks(x_rows, n) + TILE - 1) / TILE * TILE;
 }
 
 static Tensor *multiply(Run *r, const Tensor *x, const Linear *l, Compute c)
 {
     assert(x->cols == l->w.cols);
-    run_input(r, &l->w, x);
     Tensor *y = tensor_new(r, x->rows, l->w.rows);
     const ArenaMark mark = arena_mark(r->arena);
     const Matmul *mm = &r->k->matmul[c][l->w.dtype];
