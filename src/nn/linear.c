@@ -65,6 +65,7 @@ static void cut_blocks(Job *j, int threads)
 static Tensor *multiply(Run *r, const Tensor *x, const Linear *l, Compute c)
 {
     assert(x->cols == l->w.cols);
+    run_input(r, &l->w, x);
     Tensor *y = tensor_new(r, x->rows, l->w.rows);
     const ArenaMark mark = arena_mark(r->arena);
     const Matmul *mm = &r->k->matmul[c][l->w.dtype];
