@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "cli/answer.h"
+#include "cli/calibration.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
@@ -11,9 +12,9 @@
 #include "model/convert.h"
 
 typedef struct {
-    const char *out, *to;
+    const char *out, *to, *calibrate;
     bool text_only, dry_run;
-    int threads;
+    int threads, context;
 } ResultArgs;
 
 typedef struct {
@@ -35,6 +36,12 @@ static const Option RESULT_OPTIONS[] = {
                   "plain numbers. Default: gguf."),
     OPTION_FLAG(T, text_only, "text-only", 0,
                 "Only the language part, for other programs that read GGUF; vl2 needs the whole. Default: off."),
+    OPTION_TEXT(T, calibrate, "calibrate", 0, "TALKS",
+                "Write no model, but how much each column of each matrix matters, for --importance: TALKS, a "
+                "conversation as `run --conversation` reads it or, in a .jsonl, one in each line, goes through the "
+                "model. Default: none."),
+    OPTION_INTEGER(T, context, "ctx", 0, "N", 16, 1 << 20,
+                   "With --calibrate: tokens that one conversation may have. Default: 4096."),
     OPTION_FLAG(T, dry_run, "dry-run", 0, "List tensors, types and bytes, write nothing. Default: off."),
     OPTION_INTEGER(T, threads, "threads", 0, "N", 0, 1024,
                    "Threads; changes time, never the result. Default: 0, one for each processor."),
@@ -77,6 +84,8 @@ static bool check(const QuantizeArgs *a, int n_operands, Error *e)
 {
     if (n_operands != 1) return fail(e, ERR_USAGE, "the model to convert is missing: a folder or a GGUF file");
     if (!a->result.out && !a->result.dry_run) return fail(e, ERR_USAGE, "-o is missing: where to write to");
+    if (a->result.calibrate && (a->result.to || a->result.text_only || a->result.dry_run))
+        return fail(e, ERR_USAGE, "--calibrate writes no model: --to, --text-only and --dry-run say how to write one");
     if (!is_folder(a)) return true;
     if (a->result.text_only) return fail(e, ERR_USAGE, "--text-only is for GGUF, and --to says safetensors");
     for (int g = 0; g < WEIGHT_GROUPS; g++)
@@ -166,13 +175,23 @@ static bool work(const QuantizeArgs *a, const char *source, Error *e)
     return ok;
 }
 
+static bool calibrate(QuantizeArgs *a, const char *source, Error *e)
+{
+    EngineArgs model = ENGINE_DEFAULTS;
+    model.model = source;
+    model.threads = a->result.threads;
+    if (a->result.context) model.context = a->result.context;
+    return calibrate_from_file(&model, a->result.calibrate, a->result.out, &a->notes, e);
+}
+
 static int quantize(const Command *self, int argc, char **argv)
 {
     QuantizeArgs a = { 0 };
     Error e;
     int n, status;
     if (!args_begin(self, &a, argc, argv, &n, &status)) return status;
-    if (check(&a, n, &e) && work(&a, argv[1], &e)) return finish_output();
+    if (check(&a, n, &e) && (a.result.calibrate ? calibrate(&a, argv[1], &e) : work(&a, argv[1], &e)))
+        return finish_output();
     status = args_report(self, &e);
     return e.code == ERR_CANCELLED ? EXIT_INTERRUPTED : status;
 }
@@ -181,7 +200,8 @@ const Command CMD_QUANTIZE = {
     .name = "quantize",
     .summary = "a model in fewer bits, as one GGUF file; and back",
     .usage = (const char *const[]){ "quantize MODEL -o OUT.gguf [--type TYPE] [options]",
-                                    "quantize MODEL -o DIR --to safetensors [options]", NULL },
+                                    "quantize MODEL -o DIR --to safetensors [options]",
+                                    "quantize MODEL -o OUT.safetensors --calibrate TALKS [options]", NULL },
     .about = "MODEL is a folder as published or a GGUF file. Every command takes the result with -m. Router, norms, "
              "biases and "
              "tables of vectors are always f32.\n"
@@ -194,6 +214,9 @@ const Command CMD_QUANTIZE = {
     .example = (const char *const[]){ "Half of the size", "vl2 quantize deepseek-vl2-tiny -o tiny-q8.gguf",
                                       "A third, with a head of 4 bits",
                                       "vl2 quantize deepseek-vl2-small -o small.gguf --type q4 --head iq4_nl",
+                                      "Less error where it counts: learn it from conversations, then use it",
+                                      "vl2 quantize deepseek-vl2-tiny -o i.safetensors --calibrate talks.jsonl; "
+                                      "vl2 quantize deepseek-vl2-tiny -o tiny.gguf --importance i.safetensors",
                                       "The language part for other programs",
                                       "vl2 quantize deepseek-vl2-tiny -o text.gguf --type q4 --text-only",
                                       "Back to a folder", "vl2 quantize tiny-q8.gguf -o tiny --to safetensors", NULL },

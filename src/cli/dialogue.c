@@ -130,15 +130,21 @@ static bool load_message(Dialogue *d, const Message *m, const char *folder, cons
     return ok;
 }
 
-bool dialogue_load(Dialogue *d, const char *path, Error *e)
+bool dialogue_from_json(Dialogue *d, const json_t *list, const char *folder, const char *where, Error *e)
 {
     Conversation c = { 0 };
+    bool ok = conversation_from_json(&c, list, where, e);
+    for (int i = 0; ok && i < c.n; i++) ok = load_message(d, &c.message[i], folder, where, e);
+    conversation_free(&c);
+    return ok;
+}
+
+bool dialogue_load(Dialogue *d, const char *path, Error *e)
+{
     json_t *list = json_parse_file(path, CONVERSATION_MAX, e);
     if (!list) return false;
     char *folder = path_folder(path);
-    bool ok = conversation_from_json(&c, list, path, e);
-    for (int i = 0; ok && i < c.n; i++) ok = load_message(d, &c.message[i], folder, path, e);
-    conversation_free(&c);
+    const bool ok = dialogue_from_json(d, list, folder, path, e);
     free(folder);
     json_decref(list);
     return ok;

@@ -39,6 +39,7 @@ void dialogue_drop_last(Dialogue *d);
 void dialogue_drop_blank(Dialogue *d);
 
 /* The official form; picture names are relative to the file's folder. Appends to d. */
+bool dialogue_from_json(Dialogue *d, const json_t *list, const char *folder, const char *where, Error *e);
 bool dialogue_load(Dialogue *d, const char *path, Error *e);
 /* Writes the same form; an empty answer is added where the last message is the user's. */
 bool dialogue_save(const Dialogue *d, const char *path, Error *e);
