@@ -58,7 +58,7 @@ TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)
 TOOL_SRC := $(filter-out tools/embed_font.c,$(wildcard tools/*.c))
 TOOLS    := $(TOOL_SRC:%.c=$(BUILD)/%)
 
-.PHONY: all lib tools tests demo test check bench bench-kernels install uninstall deps deps-test deps-check layers \
+.PHONY: all lib tools tests demo test check check-aarch64 bench bench-kernels install uninstall deps deps-test deps-check deps-aarch64 layers \
         check-baseline format format-check cli-update clean help
 all: $(VL2) $(DEFAULT_MODEL)/config.json ## build the program, $(BUILD)/vl2, and its test model
 lib: $(LIB) ## build the library, $(BUILD)/libvl2.a and .so
@@ -133,6 +133,8 @@ deps-test: ## ... and what `make test` needs
 	@tools/fetch_test_data.sh || echo "tests that need it will be skipped"
 deps-check: deps-test ## ... and what `make check` needs
 	@tools/install.sh check
+deps-aarch64: deps ## ... and what `make ARCH=aarch64` and `make check-aarch64` need
+	@tools/install.sh aarch64
 
 # ---- doing ----------------------------------------------------------------------------------------------------------
 
@@ -145,7 +147,8 @@ demo: deps ## from nothing to an answer about a picture, its tiles and its boxes
 
 # What `make test` runs: every program under ASan and UBSan (slow, so first) and plain, the command line, the project.
 TESTED  = $(TEST_SRC:%.c=build/asan/%) "tests/cli/run.sh build/asan/vl2" \
-          $(TEST_SRC:%.c=build/release/%) "tests/cli/run.sh build/release/vl2" tests/project/run.sh
+          $(TEST_SRC:%.c=build/release/%) "tests/cli/run.sh build/release/vl2" tests/project/run.sh \
+          tests/kernels/aarch64.sh
 test: deps-test ## run all tests; the last line is "N passed, N failed, N skipped"
 	+@$(SUBMAKE) -s MODE=release all lib tests tools
 	+@$(SUBMAKE) -s MODE=asan all tests
@@ -166,6 +169,13 @@ check: deps-check ## run all tests and more: every --cpu level, TSan, clang, lon
 	+@$(SUBMAKE) -s MODE=tsan build/tsan/tests/unit/test_pool build/tsan/tests/golden/test_same_bits
 	+@$(SUBMAKE) -s CC=clang BUILD=build/clang all lib tests tools
 	@VL2_TEST_TIMEOUT=1800 tests/run.sh $(TESTED) $(CHECKED)
+
+# Without the programs that start others: the emulator runs one program.
+STARTERS = test_tokenizer test_variants test_public_quantiser
+EMULATED = $(filter-out $(foreach t,$(STARTERS),%/$t.c),$(TEST_SRC))
+check-aarch64: deps-aarch64 ## build for aarch64 and test it in an emulator
+	+@$(SUBMAKE) -s ARCH=aarch64 all lib tests
+	@VL2_TEST_TIMEOUT=3600 VL2_TEST_SHARE=8 tests/run.sh $(EMULATED:%.c="qemu-aarch64 build/aarch64-release/%")
 
 bench: all ## measure MODEL=DIR against this machine's limits; BENCH="--quick ..." are options of vl2 bench
 	@$(if $(MODEL),,echo "bench: without MODEL=DIR this is the micro test model: it shows that the bench runs, no more."; \

@@ -52,6 +52,14 @@ static inline int fuzz_rounds(void)
     return rounds && atoi(rounds) > 0 ? atoi(rounds) : 1;
 }
 
+/* How many of `n` random rounds to do: where the processor is an emulated one, VL2_TEST_SHARE=N asks for 1/N of them. */
+static inline int test_rounds(int n)
+{
+    const char *share = getenv("VL2_TEST_SHARE");
+    const int part = share && atoi(share) > 0 ? n / atoi(share) : n;
+    return part > 0 ? part : 1;
+}
+
 /* Prints the worst error beside its bound, and fails above it. */
 #define assert_within(what, error, bound)                                                                              \
     do {                                                                                                               \

@@ -13,6 +13,7 @@
 #include "kernels/peak.h"
 
 enum { RUNS = 9, PIECE = 4 << 20, PIECES = 64, AHEAD_BYTES = 4096 };
+static const double LONG_ENOUGH = 0.5; /* s: fewer runs where each takes long */
 
 static int ascending(const void *a, const void *b)
 {
@@ -20,20 +21,22 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Of RUNS runs on `n` pieces of work, `all` over the threads of the pool; `amount` is what one run does. */
+/* Of up to RUNS runs on `n` pieces of work, `all` over the threads of the pool; `amount` is what one run does. */
 static Rate rate_of(Pool *p, bool all, int n, PoolTask *task, void *context, double amount)
 {
+    const double begin = clock_now();
     double rate[RUNS];
-    for (int r = 0; r < RUNS; r++) {
+    int runs = 0;
+    while (runs < RUNS && (runs == 0 || clock_now() - begin < LONG_ENOUGH)) {
         const double start = clock_now();
         if (all)
             pool_run(p, n, task, context);
         else
             for (int i = 0; i < n; i++) task(context, i, 0);
-        rate[r] = amount / (clock_now() - start) * 1e-9;
+        rate[runs++] = amount / (clock_now() - start) * 1e-9;
     }
-    qsort(rate, RUNS, sizeof rate[0], ascending);
-    return (Rate){ rate[RUNS / 2], rate[RUNS - 1] };
+    qsort(rate, (size_t)runs, sizeof rate[0], ascending);
+    return (Rate){ rate[runs / 2], rate[runs - 1] };
 }
 
 /* --- reading --- */
