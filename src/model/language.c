@@ -10,9 +10,9 @@
 static Tensor *mha(Run *r, const Mha *m, const Tensor *h, const LanguageConfig *c, const Positions *p,
                    const RopeAngles *angles, const Batch *b, KvCache *cache, int layer)
 {
-    Tensor *q = linear(r, h, &m->q); /* [rows, n_heads * d] */
-    Tensor *k = linear(r, h, &m->k); /* [rows, n_kv_heads * d] */
-    Tensor *v = linear(r, h, &m->v);
+    Tensor *qkv[3]; /* [rows, n_heads * d], then [rows, n_kv_heads * d] twice */
+    linears(r, h, (const Linear *const[]){ &m->q, &m->k, &m->v }, 3, qkv);
+    Tensor *q = qkv[0], *k = qkv[1], *v = qkv[2];
     rope_apply(r, angles, q, c->n_heads, c->head_dim, 0);
     rope_apply(r, angles, k, c->n_kv_heads, c->head_dim, 0);
     kv_append(r, cache, layer, b, k, v);
@@ -24,11 +24,12 @@ static Tensor *mla(Run *r, const Mla *m, const Tensor *h, const LanguageConfig *
                    const RopeAngles *angles, const Batch *b, KvCache *cache, int layer)
 {
     const int d_nope = c->qk_nope_head_dim, d_rope = c->qk_rope_head_dim, rank = c->kv_lora_rank;
-    Tensor *q = c->q_lora_rank ? linear(r, rms_norm(r, linear(r, h, &m->q_a), &m->q_norm), &m->q_b)
-                               : linear(r, h, &m->q); /* [rows, n_heads * (d_nope + d_rope)] */
+    Tensor *down[2]; /* the query or its latent, and [rows, rank + d_rope] */
+    linears(r, h, (const Linear *const[]){ c->q_lora_rank ? &m->q_a : &m->q, &m->kv_a }, 2, down);
+    Tensor *q = c->q_lora_rank ? linear(r, rms_norm(r, down[0], &m->q_norm), &m->q_b) : down[0];
+    Tensor *kv = down[1];
     rope_apply(r, angles, q, c->n_heads, d_nope + d_rope, d_nope);
 
-    Tensor *kv = linear(r, h, &m->kv_a); /* [rows, rank + d_rope] */
     Tensor *latent = tensor_cols(r, kv, 0, rank);
     rms_norm_in_place(r, latent, &m->kv_norm);
     run_input(r, &m->kv_b, latent); /* what it would multiply if it were not absorbed */
@@ -42,7 +43,9 @@ static Tensor *mla(Run *r, const Mla *m, const Tensor *h, const LanguageConfig *
 
 static Tensor *mlp(Run *r, const Mlp *m, const Tensor *h)
 {
-    return linear(r, swiglu(r, linear(r, h, &m->gate), linear(r, h, &m->up)), &m->down);
+    Tensor *y[2];
+    linears(r, h, (const Linear *const[]){ &m->gate, &m->up }, 2, y);
+    return linear(r, swiglu(r, y[0], y[1]), &m->down);
 }
 
 static void trace_routing(Run *r, int layer, const Routing *g)

@@ -1,28 +1,35 @@
-/* linear.c - y = x W^T + b.
+/* linear.c - y = x W^T + b, for one matrix or for several that read the same x.
  *
- * The rows of x are prepared once for the weight's number type, then the outputs are split among the threads into blocks:
- * some rows of x against some rows of W. The kernels walk k in parts; that part of a block of x fits in the second-level
- * cache. With few rows the blocks of W are long: a thread reads one long stream of weights. */
+ * The rows of x are prepared once for each number type of weights, then the outputs are split among the threads into
+ * blocks: some rows of x against some rows of W. The kernels walk k in parts; that part of a block of x fits in the
+ * second-level cache. With few rows the blocks of W are long: a thread reads one long stream of weights, and what several
+ * matrices need together is one job, without a wait in between. */
 #include <assert.h>
 
 #include "nn/ops.h"
 
 typedef struct {
-    const Kernels *k;
     const Matmul *mm;
-    const Tensor *x;
-    unsigned char *xp;
-    size_t xp_stride;
     const Linear *l;
     Tensor *y;
-    int x_block, w_block, n_w_blocks; /* rows of x and of W that one task takes; blocks of W */
+    unsigned char *xp;
+    size_t xp_stride;
+    int x_block, w_block; /* rows of x and of W that one task takes */
+    int n_w_blocks, n_tasks;
+} Product;
+
+typedef struct {
+    const Kernels *k;
+    const Tensor *x;
+    const Product *product;
 } Job;
 
 static void prepare_rows(void *context, int begin, int end, int thread)
 {
     const Job *j = context;
+    const Product *p = j->product;
     (void)thread;
-    for (int i = begin; i < end; i++) j->mm->prepare(j->xp + (size_t)i * j->xp_stride, tensor_row(j->x, i), j->x->cols);
+    for (int i = begin; i < end; i++) p->mm->prepare(p->xp + (size_t)i * p->xp_stride, tensor_row(j->x, i), j->x->cols);
 }
 
 static int smaller(int a, int b)
@@ -33,16 +40,18 @@ static int smaller(int a, int b)
 static void multiply_block(void *context, int i, int thread)
 {
     const Job *j = context;
-    const Weight *w = &j->l->w;
-    const int row = i / j->n_w_blocks * j->x_block, col = i % j->n_w_blocks * j->w_block;
-    const int m = smaller(j->x->rows - row, j->x_block), n = smaller(w->rows - col, j->w_block);
+    const Product *p = j->product;
+    for (; i >= p->n_tasks; p++) i -= p->n_tasks;
+    const Weight *w = &p->l->w;
+    const int row = i / p->n_w_blocks * p->x_block, col = i % p->n_w_blocks * p->w_block;
+    const int m = smaller(j->x->rows - row, p->x_block), n = smaller(w->rows - col, p->w_block);
     const size_t stride = weight_stride(w);
     (void)thread;
-    j->mm->run(tensor_row(j->y, row) + col, j->y->ld, j->xp + (size_t)row * j->xp_stride, m,
+    p->mm->run(tensor_row(p->y, row) + col, p->y->ld, p->xp + (size_t)row * p->xp_stride, m,
                (const unsigned char *)w->data + (size_t)col * stride, stride, n, w->cols);
-    for (int k = row; j->l->bias && k < row + m; k++) {
-        float *y = tensor_row(j->y, k) + col;
-        j->k->add(y, y, j->l->bias + col, n);
+    for (int k = row; p->l->bias && k < row + m; k++) {
+        float *y = tensor_row(p->y, k) + col;
+        j->k->add(y, y, p->l->bias + col, n);
     }
 }
 
@@ -52,39 +61,71 @@ static int blocks(int n, int block)
 }
 
 /* The blocks of one product, for a second-level cache of 1 MiB: see docs/speed.md. */
-static void cut_blocks(Job *j, int threads)
+static void cut_blocks(Product *p, int x_rows, int threads)
 {
     enum { X_ROWS = 448, TILE = 6, PANEL = 64, VECTOR = 16 };
-    const int x_rows = j->x->rows, w_rows = j->l->w.rows, share = w_rows / (4 * threads);
-    j->w_block = x_rows >= 16 ? 2 * PANEL : share < 2 * VECTOR ? 2 * VECTOR : (share + VECTOR - 1) / VECTOR * VECTOR;
-    j->n_w_blocks = blocks(w_rows, j->w_block);
+    const int w_rows = p->l->w.rows, share = w_rows / (4 * threads);
+    p->w_block = x_rows >= 16 ? 2 * PANEL : share < 2 * VECTOR ? 2 * VECTOR : blocks(share, VECTOR) * VECTOR;
+    p->n_w_blocks = blocks(w_rows, p->w_block);
     const int n = blocks(x_rows, X_ROWS); /* of even height, in whole tiles of the kernels */
-    j->x_block = (blocks(x_rows, n) + TILE - 1) / TILE * TILE;
+    p->x_block = blocks(blocks(x_rows, n), TILE) * TILE;
+    p->n_tasks = blocks(x_rows, p->x_block) * p->n_w_blocks;
 }
 
-static Tensor *multiply(Run *r, const Tensor *x, const Linear *l, Compute c)
+/* Rows of x as the kernel of product i reads them; an earlier product may have them already. */
+static void prepare_x(Run *r, const Tensor *x, Product *p, int i)
 {
-    assert(x->cols == l->w.cols);
-    run_input(r, &l->w, x);
-    Tensor *y = tensor_new(r, x->rows, l->w.rows);
-    const ArenaMark mark = arena_mark(r->arena);
-    const Matmul *mm = &r->k->matmul[c][l->w.dtype];
-    const size_t stride = mm->prepared_bytes(x->cols);
-    Job j = { r->k, mm, x, arena_get(r->arena, stride * (size_t)x->rows), stride, l, y, 0, 0, 0 };
-    if (x->rows == 0) return y;
-    cut_blocks(&j, pool_threads(r->pool));
+    for (int before = 0; before < i; before++)
+        if (p[before].mm == p[i].mm) {
+            p[i].xp = p[before].xp;
+            return;
+        }
+    Job j = { r->k, x, &p[i] };
+    p[i].xp = arena_get(r->arena, p[i].xp_stride * (size_t)x->rows);
     pool_ranges(r->pool, x->rows, 16, prepare_rows, &j);
-    pool_run(r->pool, blocks(x->rows, j.x_block) * j.n_w_blocks, multiply_block, &j);
+}
+
+static void multiply(Run *r, const Tensor *x, const Linear *const *l, int n, Tensor **y, const Compute *compute)
+{
+    Product product[LINEARS_MAX];
+    int n_tasks = 0;
+    assert(n <= LINEARS_MAX);
+    for (int i = 0; i < n; i++) {
+        assert(x->cols == l[i]->w.cols);
+        run_input(r, &l[i]->w, x);
+        y[i] = tensor_new(r, x->rows, l[i]->w.rows);
+    }
+    if (x->rows == 0) return;
+    const ArenaMark mark = arena_mark(r->arena);
+    for (int i = 0; i < n; i++) {
+        const Weight *w = &l[i]->w;
+        const Matmul *mm = &r->k->matmul[compute[w->dtype]][w->dtype];
+        product[i] = (Product){ mm, l[i], y[i], NULL, mm->prepared_bytes(x->cols), 0, 0, 0, 0 };
+        cut_blocks(&product[i], x->rows, pool_threads(r->pool));
+        prepare_x(r, x, product, i);
+        n_tasks += product[i].n_tasks;
+    }
+    Job j = { r->k, x, product };
+    pool_run(r->pool, n_tasks, multiply_block, &j);
     arena_release(r->arena, mark);
-    return y;
+}
+
+void linears(Run *r, const Tensor *x, const Linear *const *l, int n, Tensor **y)
+{
+    multiply(r, x, l, n, y, r->compute);
 }
 
 Tensor *linear(Run *r, const Tensor *x, const Linear *l)
 {
-    return multiply(r, x, l, r->compute[l->w.dtype]);
+    Tensor *y;
+    multiply(r, x, &l, 1, &y, r->compute);
+    return y;
 }
 
 Tensor *linear_f32(Run *r, const Tensor *x, const Linear *l)
 {
-    return multiply(r, x, l, COMPUTE_F32);
+    static const Compute exact[DT_MATRIX_TYPES] = { COMPUTE_F32 }; /* and zero, the same, for all other types */
+    Tensor *y;
+    multiply(r, x, &l, 1, &y, exact);
+    return y;
 }

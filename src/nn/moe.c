@@ -155,20 +155,16 @@ typedef struct {
     size_t xp_stride;
 } ExpertJob;
 
-static Compute compute_of(const Run *r, const Weight *w)
-{
-    return r->compute[w->dtype];
-}
-
 static const Matmul *matmul_of(const Run *r, const Weight *w)
 {
-    return &r->k->matmul[compute_of(r, w)][w->dtype];
+    return &r->k->matmul[r->compute[w->dtype]][w->dtype];
 }
 
-/* Prepared rows are laid out by the weight's type, so all three matrices of an expert share one: checked at binding. */
-static void prepare_slots(const ExpertJob *j, const Tensor *x, const int *row_of_slot, int begin, int end)
+/* For weights of the type of w. All experts of a layer have one type, gate and up the same: checked at binding. */
+static void prepare_slots(const ExpertJob *j, const Weight *w, const Tensor *x, const int *row_of_slot, int begin,
+                          int end)
 {
-    const Matmul *mm = matmul_of(j->r, &j->e[0].gate);
+    const Matmul *mm = matmul_of(j->r, w);
     for (int s = begin; s < end; s++)
         mm->prepare(j->xp + (size_t)s * j->xp_stride, tensor_row(x, row_of_slot ? row_of_slot[s] : s), x->cols);
 }
@@ -177,14 +173,14 @@ static void prepare_inputs(void *context, int begin, int end, int thread)
 {
     const ExpertJob *j = context;
     (void)thread;
-    prepare_slots(j, j->x, j->g->row, begin, end);
+    prepare_slots(j, &j->e[0].gate, j->x, j->g->row, begin, end);
 }
 
 static void prepare_activations(void *context, int begin, int end, int thread)
 {
     const ExpertJob *j = context;
     (void)thread;
-    prepare_slots(j, j->gate, NULL, begin, end);
+    prepare_slots(j, &j->e[0].down, j->gate, NULL, begin, end);
 }
 
 /* What goes into the matrices of each expert, row by row, when the activations are there. */
@@ -274,8 +270,8 @@ Tensor *experts(Run *r, const Tensor *x, const Expert *e, const Routing *g)
                     y,
                     NULL,
                     0 };
-    const Matmul *mm = matmul_of(r, &e[0].gate);
-    const size_t x_bytes = mm->prepared_bytes(x->cols), act_bytes = mm->prepared_bytes(d_expert);
+    const size_t x_bytes = matmul_of(r, &e[0].gate)->prepared_bytes(x->cols),
+                 act_bytes = matmul_of(r, &e[0].down)->prepared_bytes(d_expert);
     j.xp = arena_get(r->arena, (size_t)slots * (x_bytes > act_bytes ? x_bytes : act_bytes));
 
     j.xp_stride = x_bytes;

@@ -10,6 +10,9 @@
 
 /* ---- linear.c ---- */
 Tensor *linear(Run *r, const Tensor *x, const Linear *l); /* [rows, l.w.rows] */
+/* y[i] = linear(x, l[i]) for i < n <= LINEARS_MAX, all in one go. */
+enum { LINEARS_MAX = 3 };
+void linears(Run *r, const Tensor *x, const Linear *const *l, int n, Tensor **y);
 Tensor *linear_f32(Run *r, const Tensor *x,
                    const Linear *l); /* f32 activations whatever the compute type: the router */
 
