@@ -73,9 +73,11 @@ static void add_table_row(const BenchRow *r, Str *out)
     snprintf(spread, sizeof spread, "%s - %s", short_number(r->value.low, low), short_number(r->value.high, high));
     str_printf(out, "%-28s %10s %-8s %15s", bench_row_label(r, label), short_number(r->value.median, median), r->unit,
                r->value.n > 1 ? spread : "");
-    if (r->limit_of[0])
-        str_printf(out, "  %4.0f %% (%.0f - %.0f) of %s %s by %s", 100 * r->share.median, 100 * r->share.low,
-                   100 * r->share.high, short_number(r->limit, limit), r->unit, r->limit_of);
+    if (r->limit_of[0]) {
+        snprintf(spread, sizeof spread, "(%.0f - %.0f)", 100 * r->share.low, 100 * r->share.high);
+        str_printf(out, "  %4.0f %% %-11s of %s %s by %s", 100 * r->share.median, r->share.n > 1 ? spread : "",
+                   short_number(r->limit, limit), r->unit, r->limit_of);
+    }
     if (r->times_one > 0 && r->at > 1) str_printf(out, ", %.2f times one", r->times_one);
     str_putc(out, '\n');
 }

@@ -42,7 +42,7 @@ static const Option WORK_OPTIONS[] = {
                 "Lengths of prompts, in tokens, up to --ctx. Default: 421,512,1024,2048,4096."),
     OPTION_TEXT(T, depth, "depth", 0, "LIST",
                 "Tokens in the cache where decode begins, up to --ctx. Default: 0,512,1024,2048,4096."),
-    OPTION_TEXT(T, batch, "batch", 0, "LIST", "Sequences that decode together. Default: 1,2,4,8."),
+    OPTION_TEXT(T, batch, "batch", 0, "LIST", "Sequences that decode together, up to --chunk-size. Default: 1,2,4,8."),
     OPTION_INTEGER(T, tokens, "tokens", 0, "N", 1, 1 << 16,
                    "Tokens generated in each measurement of decode. Default: 64."),
     OPTION_INTEGER(T, repeat, "repeat", 0, "N", 1, 1000, "How often each measurement is made. Default: 3."),
@@ -94,15 +94,15 @@ static bool parse_list(const char *option, const char *text, int lo, int hi, Int
     }
 }
 
-/* What was asked for has to fit into the context; of the defaults those stay that do. */
-static bool fit_list(const char *option, bool asked, int context, Integers *list, Error *e)
+/* What was asked for has to be within the limit that another option sets; of the defaults those stay that are. */
+static bool fit_list(const char *option, bool asked, const char *limit_option, int limit, Integers *list, Error *e)
 {
     int n = 0;
     for (int i = 0; i < list->n; i++) {
-        if (list->value[i] <= context)
+        if (list->value[i] <= limit)
             list->value[n++] = list->value[i];
         else if (asked)
-            return fail(e, ERR_USAGE, "--%s: %d tokens are more than --ctx %d", option, list->value[i], context);
+            return fail(e, ERR_USAGE, "--%s: %d is more than --%s %d", option, list->value[i], limit_option, limit);
     }
     list->n = n;
     return true;
@@ -146,7 +146,7 @@ static void free_task(Task *t)
     file_abandon(&t->chart);
 }
 
-static bool plan_lists(Task *t, const WorkArgs *a, int context, Error *e)
+static bool plan_lists(Task *t, const WorkArgs *a, const EngineArgs *limits, Error *e)
 {
     enum { MOST = 1 << 20, MOST_SEQUENCES = 1024 };
     const char *prefill = a->quick ? "421" : "421,512,1024,2048,4096",
@@ -155,8 +155,9 @@ static bool plan_lists(Task *t, const WorkArgs *a, int context, Error *e)
         !parse_list("prefill", a->prefill ? a->prefill : prefill, 1, MOST, &t->prefill, e) ||
         !parse_list("depth", a->depth ? a->depth : depth, 0, MOST, &t->depth, e) ||
         !parse_list("batch", a->batch ? a->batch : batch, 1, MOST_SEQUENCES, &t->batch, e) ||
-        !fit_list("prefill", a->prefill, context, &t->prefill, e) ||
-        !fit_list("depth", a->depth, context, &t->depth, e))
+        !fit_list("prefill", a->prefill, "ctx", limits->context, &t->prefill, e) ||
+        !fit_list("depth", a->depth, "ctx", limits->context, &t->depth, e) ||
+        !fit_list("batch", a->batch, "chunk-size", limits->chunk, &t->batch, e))
         return false;
     t->plan.prefill = (BenchList){ t->prefill.value, t->prefill.n };
     t->plan.depth = (BenchList){ t->depth.value, t->depth.n };
@@ -272,12 +273,23 @@ static bool run_bench(Task *t, BenchArgs *a, BenchReport *r, Error *e)
     return ok;
 }
 
+static bool prepare(Task *t, const BenchArgs *a, Error *e)
+{
+    return plan_lists(t, &a->work, &a->engine, e) && read_picture(t, a->work.image, e) &&
+           open_outputs(t, &a->output, e);
+}
+
+/* What was measured before a failure is told all the same. */
 static bool work(BenchArgs *a, bool *complete, Error *e)
 {
     Task t = { 0 };
     BenchReport r = { 0 };
-    const bool ok = plan_lists(&t, &a->work, a->engine.context, e) && read_picture(&t, a->work.image, e) &&
-                    open_outputs(&t, &a->output, e) && run_bench(&t, a, &r, e) && write_report(&t, &a->output, &r, e);
+    Error second;
+    bool ok = prepare(&t, a, e);
+    if (ok) {
+        ok = run_bench(&t, a, &r, e);
+        if (ok || r.n_rows > 0) ok = write_report(&t, &a->output, &r, ok ? e : &second) && ok;
+    }
     *complete = r.complete;
     bench_report_free(&r);
     free_task(&t);

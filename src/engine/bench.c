@@ -672,16 +672,18 @@ static bool open_probe(Bench *b)
     return b->probe != NULL;
 }
 
-/* What one conversation at a time does. */
+/* What one conversation at a time does. The model is opened before the machine is measured: what is wrong with it is known
+ * at once. */
 static bool measure_alone(Bench *b)
 {
     const bool *wants = b->plan->test;
     if (!open_model(b, b->options->context + b->plan->tokens + 1, 1)) return false;
     const uint64_t loaded = resident_bytes();
     describe_model(b->out, b->engine, b->options->model);
+    if (!measure_machine(b)) return false;
     b->planned = estimate_all(b);
-    if (wants[BENCH_LOAD] && !measure_load(b)) return false;
-    touch_weights(b);
+    if (wants[BENCH_LOAD] && !b->stopped && !measure_load(b)) return false;
+    if (!b->stopped) touch_weights(b);
     if ((wants[BENCH_VISION] || wants[BENCH_FIRST_TOKEN]) && !b->stopped && !measure_picture(b)) return false;
     if (wants[BENCH_PREFILL] && !b->stopped && !measure_prefill(b)) return false;
     if (wants[BENCH_DECODE] && !b->stopped && !(open_probe(b) && measure_decode(b))) return false;
@@ -708,7 +710,7 @@ bool bench_run(const Vl2Options *o, const BenchPlan *plan, BenchReport *out, Err
     *out = (BenchReport){ .repeat = plan->repeat, .tokens = plan->tokens };
     if (o->cpu && !cpu_level_find(o->cpu, &b.level, e)) return false;
     describe_machine(out, b.level);
-    bool ok = measure_machine(&b) && (b.stopped || measure_alone(&b));
+    bool ok = measure_alone(&b);
     close_model(&b);
     if (ok && plan->test[BENCH_BATCH] && !b.stopped) {
         ok = measure_together(&b);

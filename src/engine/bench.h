@@ -1,6 +1,6 @@
 /* bench.h - how near a model comes to the limits of this machine, measured through the requests that also answer people.
  *
- * The machine is measured first, for 1, 2, 4 ... threads. Then, as often as the plan says:
+ * The model is opened and the machine measured, for 1, 2, 4 ... threads. Then, as often as the plan says:
  *     load         opening the model's files, warm, without vision and prefill; resident memory after it, and the most
  *                  that any step left resident (weights that were read, cache, step; without the probe's own buffer)
  *     vision       seconds for a tile that is encoded (a picture's only tile has the pixels of its global view: one)

@@ -60,12 +60,12 @@ static void meet_experts(Walk *t, const Moe *m, const LanguageConfig *c)
 
 static void meet_layer(Walk *t, const Layer *l, const LanguageConfig *c)
 {
-    const Weight *const of_row[] = {
-        &l->mha.q.w,    &l->mha.k.w,           &l->mha.v.w,         &l->mha.o.w,          &l->mla.q.w,    &l->mla.q_a.w,
-        &l->mla.q_b.w,  &l->mla.kv_a.w,        &l->mla.kv_b,        &l->mla.o.w,          &l->mlp.gate.w, &l->mlp.up.w,
-        &l->mlp.down.w, &l->moe.shared.gate.w, &l->moe.shared.up.w, &l->moe.shared.down.w
-    };
+    const Weight *const of_row[] = { &l->mha.q.w,           &l->mha.k.w,         &l->mha.v.w,          &l->mha.o.w,
+                                     &l->mla.q.w,           &l->mla.q_a.w,       &l->mla.q_b.w,        &l->mla.kv_a.w,
+                                     &l->mla.o.w,           &l->mlp.gate.w,      &l->mlp.up.w,         &l->mlp.down.w,
+                                     &l->moe.shared.gate.w, &l->moe.shared.up.w, &l->moe.shared.down.w };
     for (size_t i = 0; i < sizeof of_row / sizeof *of_row; i++) meet(t, of_row[i]);
+    meet_in(t, &l->mla.kv_b, attention_compute()); /* absorbed: part of attention's products */
     if (!l->is_moe) return;
     meet_in(t, &l->moe.gate.w, COMPUTE_F32);
     meet_experts(t, &l->moe, c);

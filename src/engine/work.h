@@ -7,8 +7,8 @@
  *     share of the limit       = limit seconds / measured seconds
  *
  * Operations: a product and a sum are two. Weights count with the type that the engine multiplies them in
- * (Run.compute); attention's own products, which have no weights, with the type of attention_compute(); the router in
- * f32. Norms, activations and softmax are not counted.
+ * (Run.compute); attention's own products, of queries, keys and values, with the type of attention_compute(), and MLA's
+ * kv_b, which is absorbed into them, too; the router in f32. Norms, activations and softmax are not counted.
  * Prompts: each row goes through every layer and sees the rows before it and itself; only the last row needs the head.
  * Attention counts as the paper writes it, d_nope + d_rope and d_v for each head and pair, although the absorbed form that
  * runs over the cache does more.
