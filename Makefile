@@ -85,6 +85,8 @@ $(FONT_DIR)/unifont.hex:
 ifeq ($(ARCH),x86_64)
 ISA_avx2       = -mavx2 -mfma -mf16c
 ISA_avx512     = -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx2 -mfma -mf16c
+ISA_avx2_int8 = $(ISA_avx2)
+ISA_avx512_int8 = $(ISA_avx512)
 ISA_avx512vnni = $(ISA_avx512) -mavx512vnni
 ISA_avx512bf16 = $(ISA_avx512) -mavx512bf16
 ISA_emulated_bf16 = $(ISA_avx512)

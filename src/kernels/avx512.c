@@ -11,7 +11,8 @@
 #include "kernels/simd_math.inc"
 #include "kernels/simd_matmul.inc"
 
-const Kernels kernels_avx512 = SIMD_TABLE("avx512", INT8_SCALAR, prepared_bytes_pairs, prepare_bf16_pairs, matmul_bf16);
+const Kernels kernels_avx512 =
+    SIMD_TABLE("avx512", INT8_PRODUCTS(avx512), prepared_bytes_pairs, prepare_bf16_pairs, matmul_bf16);
 const Kernels kernels_avx512vnni =
     SIMD_TABLE("avx512vnni", INT8_PRODUCTS(avx512vnni), prepared_bytes_pairs, prepare_bf16_pairs, matmul_bf16);
 const Kernels kernels_avx512bf16 = SIMD_TABLE("avx512bf16", INT8_PRODUCTS(avx512vnni), avx512bf16_prepared_bytes,

@@ -1,5 +1,4 @@
-/* avx512vnni.c - products of quantised weights and int8 activations by vpdpbusd, which adds four products of bytes to a
- * lane. All else of this level is avx512.c's. */
+/* avx512vnni.c - quantised weights for AVX512-VNNI: vpdpbusd adds four products of bytes to a lane. All else of this level is avx512.c's. */
 #include "kernels/levels.h"
 
 #if defined(__x86_64__)
@@ -7,6 +6,7 @@
 
 #include "kernels/int512.h"
 
+enum { INT8_M = 6, INT8_N = 2 }; /* 12 sums, 12 accumulators, 2 weights, 1 activation */
 #define DOT_INT8 _mm512_dpbusd_epi32
 #include "kernels/simd_int8.inc"
 

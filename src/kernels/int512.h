@@ -14,6 +14,10 @@ INLINE I i_set1(int v)
 {
     return _mm512_set1_epi32(v);
 }
+INLINE I i_set1_pairs(int v)
+{
+    return _mm512_set1_epi16((short)v);
+}
 INLINE I i_set1_bytes(int v)
 {
     return _mm512_set1_epi8((char)v);
@@ -51,7 +55,7 @@ INLINE I i_choose(const int8_t table[16], I v)
 {
     return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const void *)table)), v);
 }
-/* Unsigned bytes of u times signed bytes of s, added in pairs: saturates above 32767. */
+/* Unsigned bytes of u times signed bytes of s, added in pairs; these must fit an int16. */
 INLINE I i_multiply_bytes(I u, I s)
 {
     return _mm512_maddubs_epi16(u, s);
@@ -123,11 +127,6 @@ INLINE int i_sum(I v)
 INLINE void i_store_bytes(int8_t *p, I v)
 {
     _mm_storeu_si128((void *)p, _mm512_cvtepi32_epi8(v));
-}
-/* Bytes as lanes, from -128 to 127. */
-INLINE V v_from_bytes(__m128i bytes)
-{
-    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
 }
 
 #endif

@@ -29,7 +29,9 @@ extern const Kernels kernels_scalar;
 #if defined(__x86_64__)
 extern const Kernels kernels_avx2, kernels_avx512, kernels_avx512vnni, kernels_avx512bf16;
 
-/* avx512vnni.c: int8 products, of the level above it too. */
+/* avx2_int8.c, avx512_int8.c, avx512vnni.c: int8 products; the last for the level above it, too. */
+INT8_LEVEL(avx2)
+INT8_LEVEL(avx512)
 INT8_LEVEL(avx512vnni)
 
 /* avx512bf16.c: the one product that kernels_avx512bf16 has for itself. */
@@ -48,7 +50,6 @@ size_t scalar_prepared_bytes_int8(int k);
 void scalar_prepare_f32(void *xp, const float *x, int k);
 void scalar_prepare_int8(void *xp, const float *x, int k);
 #define SCALAR_QUANTISED(type)                                                                                         \
-    void scalar_to_f32_##type(float *y, const void *x, int n);                                                         \
     void scalar_matmul_##type(float *y, size_t ldy, const void *xp, int m, const void *w, size_t w_stride, int n,      \
                               int k);                                                                                  \
     void scalar_matmul_int8_##type(float *y, size_t ldy, const void *xp, int m, const void *w, size_t w_stride, int n, \

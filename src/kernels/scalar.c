@@ -168,15 +168,15 @@ MATMUL(scalar_matmul_int8_q4_0, scalar_prepared_bytes_int8, dot_int8, DT_Q4_0)
 MATMUL(scalar_matmul_int8_iq4_nl, scalar_prepared_bytes_int8, dot_int8, DT_IQ4_NL)
 #undef MATMUL
 
-void scalar_to_f32_q8_0(float *y, const void *x, int n)
+static void to_f32_q8_0(float *y, const void *x, int n)
 {
     dequantise(DT_Q8_0, y, x, n);
 }
-void scalar_to_f32_q4_0(float *y, const void *x, int n)
+static void to_f32_q4_0(float *y, const void *x, int n)
 {
     dequantise(DT_Q4_0, y, x, n);
 }
-void scalar_to_f32_iq4_nl(float *y, const void *x, int n)
+static void to_f32_iq4_nl(float *y, const void *x, int n)
 {
     dequantise(DT_IQ4_NL, y, x, n);
 }
@@ -356,7 +356,7 @@ const Kernels kernels_scalar = {
     },
     .matmul_add = { [DT_F32] = matmul_add_f32, [DT_BF16] = matmul_add_bf16, [DT_F16] = matmul_add_f16 },
     .to_f32 = { [DT_F32] = to_f32_f32, [DT_BF16] = to_f32_bf16, [DT_F16] = to_f32_f16,
-                [DT_Q8_0] = scalar_to_f32_q8_0, [DT_Q4_0] = scalar_to_f32_q4_0, [DT_IQ4_NL] = scalar_to_f32_iq4_nl },
+                [DT_Q8_0] = to_f32_q8_0, [DT_Q4_0] = to_f32_q4_0, [DT_IQ4_NL] = to_f32_iq4_nl },
     .from_f32 = { [DT_F32] = from_f32_f32, [DT_BF16] = from_f32_bf16, [DT_F16] = from_f32_f16 },
     .rms_norm = rms_norm,
     .layer_norm = layer_norm,

@@ -480,6 +480,20 @@ static void conversions_have_the_bits_of_the_definition(void **state)
     }
 }
 
+static void quantised_rows_have_the_bits_of_the_definition(void **state)
+{
+    (void)state;
+    FOR_LEVELS(K)
+    for (int t = DT_PLAIN_TYPES; t < DT_MATRIX_TYPES; t++)
+        for (int n = 0; n < 150; n++) {
+            Fenced x = random_weights((DType)t, 1, n, 0), y = fenced((size_t)n * 4);
+            K->to_f32[t](floats(&y), x.data, n);
+            for (int i = 0; i < n; i++)
+                assert_true((double)floats(&y)[i] == weight_value((DType)t, x.data, i)); /* 8 + 11 bits: exact */
+            unfence(&x), unfence(&y);
+        }
+}
+
 static void conversions_of_any_length_stay_in_bounds(void **state)
 {
     (void)state;
@@ -845,6 +859,7 @@ int main(int argc, char **argv)
         TEST(int8_products_stand_any_values),
         TEST(matmul_add_goes_through_k_in_order),
         TEST(conversions_have_the_bits_of_the_definition),
+        TEST(quantised_rows_have_the_bits_of_the_definition),
         TEST(conversions_of_any_length_stay_in_bounds),
         TEST(elements_are_near_the_truth),
         TEST(elements_do_not_know_their_place),

@@ -1,0 +1,13 @@
+/* avx512_int8.c - quantised weights for AVX-512 without VNNI. */
+#include "kernels/levels.h"
+
+#if defined(__x86_64__)
+#include <float.h>
+
+#include "kernels/int512.h"
+
+enum { INT8_M = 6, INT8_N = 2 }; /* 12 sums, 12 accumulators, 2 weights, 1 activation */
+#include "kernels/simd_int8.inc"
+
+INT8_FUNCTIONS(avx512)
+#endif
