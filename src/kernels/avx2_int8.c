@@ -6,7 +6,8 @@
 
 #include "kernels/int256.h"
 
-enum { INT8_M = 4, INT8_N = 2 }; /* 8 sums, 2 weights, 1 activation; the accumulators rest in memory */
+enum { INT8_M = 4 }; /* 8 sums, 2 weights, 1 activation; the accumulators rest in memory */
+#define INT8_MORE_TILES(TILE, planes, nv)
 #include "kernels/simd_int8.inc"
 
 INT8_FUNCTIONS(avx2)
