@@ -91,6 +91,9 @@ ISA_avx512vnni = $(ISA_avx512) -mavx512vnni
 ISA_avx512bf16 = $(ISA_avx512) -mavx512bf16
 ISA_emulated_bf16 = $(ISA_avx512)
 endif
+ifeq ($(ARCH),aarch64)
+ISA_neon_dotprod = -march=armv8.2-a+dotprod
+endif
 
 # All rooms with their inner names, for our own program, tests and tools.
 $(INSIDE): $(LIB_OBJ)
@@ -158,7 +161,7 @@ test: deps-test ## run all tests; the last line is "N passed, N failed, N skippe
 
 # `make check` adds: each instruction set, threads under TSan, the other compiler, longer fuzzing.
 LEVELS_x86_64 = avx2 avx512 avx512vnni avx512bf16
-LEVELS_aarch64 = neon
+LEVELS_aarch64 = neon neon-dotprod
 LEVELS  = scalar $(LEVELS_$(ARCH))
 CHECKED = $(foreach l,$(LEVELS),"env VL2_TEST_CPU=$l build/release/tests/golden/test_model" \
                                 "env VL2_TEST_CPU=$l build/release/tests/golden/test_same_bits") \

@@ -26,10 +26,10 @@ const Option ENGINE_OPTIONS[] = {
                    "Prompt tokens read in one step; changes memory and time, never the answer. Default: 512."),
     OPTION_INTEGER(T, threads, "threads", 0, "N", 0, 1024,
                    "Threads; changes time, never the answer. Default: 0, one for each processor."),
-    OPTION_TEXT(
-        T, cpu, "cpu", 0, "LEVEL",
-        "Highest instruction set to use: scalar, on x86-64 avx2, avx512, avx512vnni or avx512bf16, on aarch64 neon. "
-        "Default: the best that there is."),
+    OPTION_TEXT(T, cpu, "cpu", 0, "LEVEL",
+                "Highest instruction set to use: scalar, on x86-64 avx2, avx512, avx512vnni or avx512bf16, on aarch64 "
+                "neon or neon-dotprod. "
+                "Default: the best that there is."),
     OPTIONS_END
 };
 #undef T

@@ -1,5 +1,6 @@
 /* cpu.c - what this processor and its operating system can run. x86-64: feature bits by CPUID, and by XGETBV whether the
- * wide registers are saved when threads are switched. aarch64: NEON is part of every processor. */
+ * wide registers are saved when threads are switched. aarch64: NEON is part of every processor, the kernel says what there
+ * is beside it. */
 #include "kernels/kernels.h"
 
 #if defined(__x86_64__)
@@ -50,10 +51,19 @@ bool cpu_multiplies_bf16(CpuLevel l)
 }
 
 #else
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+
 CpuLevel cpu_best(void)
 {
-    return (CpuLevel)(CPU_LEVELS - 1);
+    return getauxval(AT_HWCAP) & HWCAP_ASIMDDP ? CPU_NEON_DOTPROD : CPU_NEON;
 }
+#else
+CpuLevel cpu_best(void)
+{
+    return CPU_SCALAR;
+}
+#endif
 
 bool cpu_multiplies_bf16(CpuLevel l)
 {

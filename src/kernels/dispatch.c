@@ -14,6 +14,7 @@ static const Kernels *const LEVEL[CPU_LEVELS] = {
     [CPU_AVX512BF16] = &kernels_avx512bf16,
 #elif defined(__aarch64__)
     [CPU_NEON] = &kernels_neon,
+    [CPU_NEON_DOTPROD] = &kernels_neon_dotprod,
 #endif
 };
 

@@ -6,6 +6,7 @@
 #include "kernels/vector256.h"
 
 typedef __m256i I;
+enum { SIGNED_WEIGHTS = 0 };
 
 INLINE I i_set1(int v)
 {

@@ -9,6 +9,7 @@
 #include "kernels/vector512.h"
 
 typedef __m512i I;
+enum { SIGNED_WEIGHTS = 0 };
 
 INLINE I i_set1(int v)
 {

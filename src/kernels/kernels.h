@@ -78,6 +78,7 @@ typedef enum {
     CPU_AVX512BF16,
 #elif defined(__aarch64__)
     CPU_NEON, /* every aarch64 has it */
+    CPU_NEON_DOTPROD,
 #endif
     CPU_LEVELS
 } CpuLevel;

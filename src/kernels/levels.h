@@ -39,7 +39,11 @@ size_t avx512bf16_prepared_bytes(int k);
 void avx512bf16_prepare(void *xp, const float *x, int k);
 void avx512bf16_matmul(float *y, size_t ldy, const void *xp, int m, const void *w, size_t w_stride, int n, int k);
 #elif defined(__aarch64__)
-extern const Kernels kernels_neon;
+extern const Kernels kernels_neon, kernels_neon_dotprod;
+
+/* neon_int8.c, neon_dotprod.c: int8 products. */
+INT8_LEVEL(neon)
+INT8_LEVEL(neon_dotprod)
 #endif
 #undef INT8_PRODUCT
 #undef INT8_LEVEL

@@ -15,6 +15,9 @@
     "smlal2 v29.8h, v30.16b, v31.16b\n\t"                                                                              \
     "sadalp v" #r ".4s, v29.8h\n\t"
 
+/* The assembler may not know the instruction by name. */
+#define SDOT(r) ".inst 0x4e9f97c0 + " #r "\n\t" /* sdot v<r>.4s, v30.16b, v31.16b */
+
 #define LOOP(body) "1:\n\t" body "subs %0, %0, #1\n\tb.ne 1b"
 #define REGISTERS                                                                                                      \
     "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16",       \
@@ -28,5 +31,10 @@ void neon_peak_f32(long rounds)
 void neon_peak_int8(long rounds)
 {
     __asm__ volatile(ROUND(CLEAR) CLEAR(30) CLEAR(31) LOOP(ROUND(INT8)) : "+r"(rounds) : : "cc", REGISTERS);
+}
+
+void neon_peak_sdot(long rounds)
+{
+    __asm__ volatile(ROUND(CLEAR) CLEAR(30) CLEAR(31) LOOP(ROUND(SDOT)) : "+r"(rounds) : : "cc", REGISTERS);
 }
 #endif

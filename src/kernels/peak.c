@@ -20,6 +20,7 @@ static const Peak PEAK[CPU_LEVELS][COMPUTE_TYPES] = {
                          [COMPUTE_INT8] = { avx_peak_vnni_512, IN_512 * 4 } },
 #elif defined(__aarch64__)
     [CPU_NEON] = { [COMPUTE_F32] = { neon_peak_f32, IN_128 }, [COMPUTE_INT8] = { neon_peak_int8, IN_128 * 4 } },
+    [CPU_NEON_DOTPROD] = { [COMPUTE_F32] = { neon_peak_f32, IN_128 }, [COMPUTE_INT8] = { neon_peak_sdot, IN_128 * 4 } },
 #endif
 };
 

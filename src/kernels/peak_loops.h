@@ -12,5 +12,6 @@ void avx_peak_vnni_512(long rounds); /* by vpdpbusd */
 
 void neon_peak_f32(long rounds);
 void neon_peak_int8(long rounds); /* by three instructions: eight products, eight more, pairs of them into the sum */
+void neon_peak_sdot(long rounds);
 
 #endif
