@@ -18,7 +18,7 @@ typedef struct {
 } ResultArgs;
 
 typedef struct {
-    const char *type;
+    const char *type, *importance;
     const char *group[WEIGHT_GROUPS];
 } TypeArgs;
 
@@ -58,6 +58,9 @@ static const Option TYPE_OPTIONS[] = {
     OPTION_TEXT(TypeArgs, type, "type", 0, "TYPE",
                 "A preset (q8, q4, q4-small) or one type for all matrices: " TYPE_NAMES ". Default: q8; with --to "
                 "safetensors the torch_dtype of config.json."),
+    OPTION_TEXT(TypeArgs, importance, "importance", 0, "FILE",
+                "How much each column of each matrix matters, from a calibration: quantised numbers are chosen for the "
+                "least error where it counts. Default: all columns alike."),
     GROUP_OPTION(GROUP_EXPERTS, "experts", "Routed experts."),
     GROUP_OPTION(GROUP_SHARED, "shared", "Shared experts."),
     GROUP_OPTION(GROUP_DENSE, "dense", "The MLP of layers without experts."),
@@ -158,19 +161,30 @@ static bool convert(const QuantizeArgs *a, const Model *m, const ConvertPlan *p,
     return ok;
 }
 
-static bool work(const QuantizeArgs *a, const char *source, Error *e)
+static bool plan_and_convert(const QuantizeArgs *a, const Model *m, const Importance *importance, Error *e)
 {
-    Model m;
     ConvertOptions o;
     ConvertPlan plan = { 0 };
-    interrupt_install(false);
-    if (!model_open(&m, source, e)) return false;
-    bool ok = choose(a, &m.config, &o, e) && convert_plan(&plan, &m, &o, e);
+    bool ok = choose(a, &m->config, &o, e);
+    o.importance = importance;
+    ok = ok && convert_plan(&plan, m, &o, e);
     if (ok && a->result.dry_run)
         print_plan(&plan);
     else if (ok)
-        ok = convert(a, &m, &plan, &o, e);
+        ok = convert(a, m, &plan, &o, e);
     convert_plan_free(&plan);
+    return ok;
+}
+
+static bool work(const QuantizeArgs *a, const char *source, Error *e)
+{
+    Model m;
+    Importance *importance = NULL;
+    interrupt_install(false);
+    if (!model_open(&m, source, e)) return false;
+    const bool ok = (!a->types.importance || (importance = importance_load(a->types.importance, e))) &&
+                    plan_and_convert(a, &m, importance, e);
+    importance_free(importance);
     model_close(&m);
     return ok;
 }

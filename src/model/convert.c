@@ -172,8 +172,9 @@ typedef struct {
     /* the part at work */
     const ConvertedTensor *t;
     const FileTensor *from;
-    int64_t first;      /* row of the strip */
-    atomic_int bad_row; /* one that cannot be quantised, -1: none */
+    const float *importance; /* of its columns, or NULL */
+    int64_t first;           /* row of the strip */
+    atomic_int bad_row;      /* one that cannot be quantised, -1: none */
 } Converter;
 
 /* Which row of the source becomes row `i` of the result. */
@@ -205,7 +206,7 @@ static void convert_rows(void *context, int begin, int end, int thread)
         else if (row_non_finite(x, (int)n) >= 0)
             atomic_store(&c->bad_row, i);
         else
-            quantise_row(c->t->dtype, to, x, NULL, (int)n);
+            quantise_row(c->t->dtype, to, x, c->importance, (int)n);
     }
 }
 
@@ -275,6 +276,7 @@ static bool convert_all(Converter *c, const ConvertPlan *p, Error *e)
             part_name(c->t, k, c->o->to, name);
             c->from = tensor_files_find(c->m->files, name);
             assert(c->from);
+            c->importance = c->o->importance ? importance_find(c->o->importance, name, c->t->cols) : NULL;
             ok = convert_part(c, e);
         }
     }

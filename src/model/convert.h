@@ -6,6 +6,7 @@
 
 #include "base/pool.h"
 #include "format/gguf_names.h"
+#include "format/importance.h"
 #include "model/model.h"
 #include "model/weight_types.h"
 
@@ -13,9 +14,10 @@ typedef enum { CONVERT_GGUF, CONVERT_FOLDER } ConvertTo;
 
 typedef struct {
     ConvertTo to;
-    WeightTypes types; /* of a folder: one plain type for all groups */
-    bool keep_f32;     /* of a folder: f32 that `types` cannot hold without loss stays f32 */
-    bool text_only;    /* of a GGUF: only the language part, for other programs */
+    WeightTypes types;            /* of a folder: one plain type for all groups */
+    bool keep_f32;                /* of a folder: f32 that `types` cannot hold without loss stays f32 */
+    bool text_only;               /* of a GGUF: only the language part, for other programs */
+    const Importance *importance; /* of columns, for quantised types; NULL: all matter alike */
 } ConvertOptions;
 
 /* One tensor of the result. It consists of parts, one for each tensor of the source: of routed experts in a GGUF one for each
