@@ -58,6 +58,7 @@ static bool is_group_matrix(const ListedTensor *t)
 
 DType weight_type(const WeightTypes *types, const ListedTensor *t, DType source)
 {
+    if (t->kind == LISTED_ROUTER) return types->of[GROUP_DENSE] == source ? source : DT_F32;
     if (!is_group_matrix(t)) return DT_F32;
     const DType type = types->of[weight_group(t)];
     if (!dtype_is_quantised(type)) return type;

@@ -24,8 +24,8 @@ typedef struct {
 const char *weight_group_name(WeightGroup g); /* "experts", ... */
 WeightGroup weight_group(const ListedTensor *t);
 
-/* The type of a tensor whose source has type `source`. Router, norms, biases, position table, newline, separator and
- * correction bias are f32. The patch embedding, whose rows lie in four dimensions, is not quantised. kv_b of latent
+/* The type of a tensor whose source has type `source`. Norms, biases, position table, newline, separator and correction bias
+ * are f32; the router, too, but where dense matrices keep their type: then it keeps its own, and every bit stays. The patch embedding, whose rows lie in four dimensions, is not quantised. kv_b of latent
  * attention, where an error reaches keys and values of every head, has at least Q8_0. */
 DType weight_type(const WeightTypes *types, const ListedTensor *t, DType source);
 
