@@ -425,7 +425,7 @@ static int chat(const Command *self, int argc, char **argv)
 const Command CMD_CHAT = {
     .name = "chat",
     .summary = "a conversation in the terminal",
-    .usage = (const char *const[]){ "chat [-m DIR] [-i FILE]... [options]", NULL },
+    .usage = (const char *const[]){ "chat [-m MODEL] [-i FILE]... [options]", NULL },
     .about = "A line is a message; /help lists the commands for pictures, boxes, saving and settings. Ctrl-C stops an "
              "answer, "
              "Ctrl-D leaves. Lines from a file or pipe work the same; the exit status is 1 if one of them failed.",

@@ -14,7 +14,7 @@
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "engine/engine.h"
-#include "model/tensor_list.h"
+#include "model/weight_types.h"
 
 typedef struct {
     bool json;
@@ -69,6 +69,7 @@ typedef struct {
     uint64_t embed, routed;                       /* parts of `language` */
     uint64_t total, active;
     uint64_t of_type[DT_COUNT];
+    bool group_has[WEIGHT_GROUPS][DT_COUNT];
 } Parameters;
 
 static uint64_t *part_of(Parameters *p, const char *name)
@@ -85,23 +86,33 @@ static uint64_t *part_of(Parameters *p, const char *name)
     return &p->language;
 }
 
-static Parameters count_parameters(const TensorFiles *files, const LanguageConfig *c)
+static void count_tensor(Parameters *p, const ListedTensor *l, const FileTensor *t)
 {
-    Parameters p = { 0 };
-    const bool tied = !tensor_files_find(files, "language.lm_head.weight");
-    for (int i = 0; i < tensor_files_count(files); i++) {
-        const FileTensor *t = tensor_files_at(files, i);
-        const uint64_t n = file_tensor_elements(t);
-        *part_of(&p, t->name) += n;
-        p.total += n;
-        p.of_type[t->dtype] += n;
-        if (tensor_part(t->name) == PART_EXPERTS) p.routed += n;
-        if (strstr(t->name, "embed_tokens")) p.embed += n;
+    const uint64_t n = listed_elements(l);
+    *part_of(p, l->name) += n;
+    p->total += n;
+    p->of_type[t->dtype] += n;
+    if (l->part == PART_EXPERTS) p->routed += n;
+    if (strstr(l->name, "embed_tokens")) p->embed += n;
+    if (weight_has_group(l)) p->group_has[weight_group(l)][t->dtype] = true;
+}
+
+static bool count_parameters(Parameters *p, const Model *m, Error *e)
+{
+    const LanguageConfig *c = &m->config.language;
+    const bool tied = !tensor_files_find(m->files, "language.lm_head.weight");
+    TensorList list;
+    *p = (Parameters){ 0 };
+    if (!tensor_list(&list, &m->config, e)) return false;
+    for (int i = 0; i < list.n; i++) {
+        const FileTensor *t = tensor_files_find(m->files, list.tensor[i].name);
+        if (t) count_tensor(p, &list.tensor[i], t);
     }
+    tensor_list_free(&list);
     const uint64_t n_experts = (uint64_t)c->n_routed_experts, visited = (uint64_t)c->top_k;
-    p.active = p.language - p.routed + (n_experts ? p.routed / n_experts * visited : 0);
-    if (!tied) p.active = p.active - p.embed + (uint64_t)c->hidden_size;
-    return p;
+    p->active = p->language - p->routed + (n_experts ? p->routed / n_experts * visited : 0);
+    if (!tied) p->active = p->active - p->embed + (uint64_t)c->hidden_size;
+    return true;
 }
 
 /* "3.37 B", "28.6 M", "650 k" */
@@ -203,6 +214,32 @@ static void print_types(const Parameters *p, uint64_t bytes)
     putchar('\n');
 }
 
+static int count_types(const Parameters *p)
+{
+    int n = 0;
+    for (int t = 0; t < DT_COUNT; t++) n += p->of_type[t] > 0;
+    return n;
+}
+
+/* Of a model of several types: those of the matrices of each group. */
+static void print_groups(const Parameters *p)
+{
+    const char *apart = "";
+    if (count_types(p) < 2) return;
+    printf("matrices     ");
+    for (int g = 0; g < WEIGHT_GROUPS; g++) {
+        bool any = false;
+        for (int t = 0; t < DT_COUNT; t++) {
+            if (!p->group_has[g][t]) continue;
+            if (!any) printf("%s%s", apart, weight_group_name((WeightGroup)g));
+            printf(" %s", dtype_name((DType)t));
+            any = true;
+            apart = ", ";
+        }
+    }
+    putchar('\n');
+}
+
 static void print_memory(const Vl2Engine *g)
 {
     const MemoryPlan *p = &g->plan;
@@ -227,6 +264,7 @@ static void print_text(const Vl2Engine *g, const Parameters *p)
     const SpecialIds *s = tokenizer_special(g->model.tokenizer);
     printf("model        %s\n", variant_name(&c->language));
     print_types(p, tensor_files_bytes(g->model.files));
+    print_groups(p);
     print_parameters(p);
     print_language(&c->language);
     print_vision(c);
@@ -265,9 +303,17 @@ static json_t *json_parameters(const Parameters *p)
     json_t *types = json_object();
     for (int t = 0; t < DT_COUNT; t++)
         if (p->of_type[t]) json_object_set_new(types, dtype_name((DType)t), json_integer((json_int_t)p->of_type[t]));
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "total", (json_int_t)p->total, "active",
+    json_t *groups = json_object();
+    for (int g = 0; g < WEIGHT_GROUPS; g++) {
+        json_t *of_group = json_array();
+        for (int t = 0; t < DT_COUNT; t++)
+            if (p->group_has[g][t]) json_array_append_new(of_group, json_string(dtype_name((DType)t)));
+        json_object_set_new(groups, weight_group_name((WeightGroup)g), of_group);
+    }
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "total", (json_int_t)p->total, "active",
                      (json_int_t)p->active, "language", (json_int_t)p->language, "vision", (json_int_t)p->vision,
-                     "projector", (json_int_t)p->projector, "unused", (json_int_t)p->unused, "types", types);
+                     "projector", (json_int_t)p->projector, "unused", (json_int_t)p->unused, "types", types, "matrices",
+                     groups);
 }
 
 static json_t *json_language(const LanguageConfig *c)
@@ -308,13 +354,14 @@ static bool work(InfoArgs *a, Error *e)
 {
     Vl2Engine *engine = open_engine(&a->engine, &a->notes, e);
     if (!engine) return false;
-    const Parameters p = count_parameters(engine->model.files, &engine->model.config.language);
-    if (a->report.json)
+    Parameters p;
+    const bool ok = count_parameters(&p, &engine->model, e);
+    if (ok && a->report.json)
         print_json(engine, &p);
-    else
+    else if (ok)
         print_text(engine, &p);
     vl2_close(engine);
-    return true;
+    return ok;
 }
 
 static int info(const Command *self, int argc, char **argv)
@@ -335,7 +382,7 @@ static int info(const Command *self, int argc, char **argv)
 const Command CMD_INFO = {
     .name = "info",
     .summary = "what a model is, and the memory that it needs",
-    .usage = (const char *const[]){ "info [options] [DIR]", NULL },
+    .usage = (const char *const[]){ "info [options] [MODEL]", NULL },
     .about =
         "Opens the model as every other command does, so that a damaged one is named, and adds up the memory for the "
         "given limits.",

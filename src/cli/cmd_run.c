@@ -155,8 +155,8 @@ static int run(const Command *self, int argc, char **argv)
 const Command CMD_RUN = {
     .name = "run",
     .summary = "one answer to a prompt and pictures",
-    .usage = (const char *const[]){ "run [-m DIR] [-i FILE]... [options] PROMPT",
-                                    "run [-m DIR] --conversation FILE [options] [PROMPT]", NULL },
+    .usage = (const char *const[]){ "run [-m MODEL] [-i FILE]... [options] PROMPT",
+                                    "run [-m MODEL] --conversation FILE [options] [PROMPT]", NULL },
     .about =
         "The answer goes to standard output as it is made. PROMPT may hold <image> where a picture belongs, "
         "<|ref|>...<|/ref|> around a thing to find, <|grounding|> in front to get boxes with the answer. With "

@@ -43,7 +43,7 @@ static const Option CUT_OPTIONS[] = {
     OPTION_INTEGER(T, pictures, "pictures", 0, "N", 1, 1000,
                    "Pictures in the whole conversation; with more than 2 none is cut into tiles. Default: 1."),
     OPTION_FLAG(T, no_crop, "no-crop", 0, "As with more than 2 pictures: one padded view. Default: off."),
-    OPTION_TEXT(T, model, "model", 'm', "DIR",
+    OPTION_TEXT(T, model, "model", 'm', "MODEL",
                 "Model whose candidate resolutions are used. Default: the 23 of the published models."),
     OPTION_FLAG(T, json, "json", 0, "One line of JSON instead of the text. Default: off."),
     OPTIONS_END

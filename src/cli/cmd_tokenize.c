@@ -25,8 +25,9 @@ typedef struct {
 
 #define T TokenizeArgs
 static const Option OPTIONS[] = {
-    OPTION_TEXT(T, model, "model", 'm', "DIR",
-                "Model directory whose tokenizer.json is used. Default: the small test model that comes with vl2."),
+    OPTION_TEXT(
+        T, model, "model", 'm', "MODEL",
+        "Model, a folder or a GGUF file, whose tokenizer is used. Default: the small test model that comes with vl2."),
     OPTION_TEXT(T, tokenizer, "tokenizer", 0, "FILE", "A tokenizer.json instead of a model. Default: none."),
     OPTION_FLAG(T, decode, "decode", 0, "Ids in, text out. Default: text in, ids out."),
     OPTION_FLAG(
@@ -291,7 +292,7 @@ const Command CMD_TOKENIZE = {
     .name = "tokenize",
     .summary = "text to token ids and back",
     .usage =
-        (const char *const[]){ "tokenize [-m DIR | --tokenizer FILE] [options] [TEXT]",
+        (const char *const[]){ "tokenize [-m MODEL | --tokenizer FILE] [options] [TEXT]",
                                "tokenize --decode [options] [IDS]", "tokenize --jsonl [--decode] [options]", NULL },
     .about =
         "TEXT or IDS come from standard input when they are absent or '-'; several arguments are joined by blanks. No "

@@ -125,8 +125,8 @@ static int trace(const Command *self, int argc, char **argv)
 const Command CMD_TRACE = {
     .name = "trace",
     .summary = "the intermediate tensors of a forward pass, as safetensors",
-    .usage = (const char *const[]){ "trace [-m DIR] [-i FILE]... -o OUT [options] PROMPT",
-                                    "trace [-m DIR] --conversation FILE -o OUT [options]", NULL },
+    .usage = (const char *const[]){ "trace [-m MODEL] [-i FILE]... -o OUT [options] PROMPT",
+                                    "trace [-m MODEL] --conversation FILE -o OUT [options]", NULL },
     .about =
         "For porting, debugging and comparing. T prompt tokens, n tiles, S pixels a side, P patches, p image tokens of "
         "a "

@@ -13,9 +13,9 @@
 
 #define T EngineArgs
 const Option ENGINE_OPTIONS[] = {
-    OPTION_TEXT(
-        T, model, "model", 'm', "DIR",
-        "Model directory as published (Hugging Face layout). Default: the small test model that comes with vl2."),
+    OPTION_TEXT(T, model, "model", 'm', "MODEL",
+                "A folder as published (Hugging Face layout), or a GGUF file of `vl2 quantize`. Default: the small "
+                "test model that comes with vl2."),
     OPTION_CHOICE(T, compute, "compute", 0, "TYPE", "f32|bf16|auto", "dtype",
                   "Activations: f32 (exact), bf16 (rounded before each product, as in the official bf16 run) or auto "
                   "(bf16 where the processor has bf16 dot products, else f32). Default: auto."),
@@ -120,7 +120,7 @@ char *model_path(const char *model, Error *e)
 {
     if (model) return xstrdup(model);
     char *path = default_model_path();
-    if (!path) fail(e, ERR_USAGE, "the default model is not beside this program: name a model with -m DIR");
+    if (!path) fail(e, ERR_USAGE, "the default model is not beside this program: name a model with -m MODEL");
     return path;
 }
 

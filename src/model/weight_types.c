@@ -50,7 +50,7 @@ WeightGroup weight_group(const ListedTensor *t)
     return GROUP_VISION;
 }
 
-static bool is_group_matrix(const ListedTensor *t)
+bool weight_has_group(const ListedTensor *t)
 {
     if (t->kind == LISTED_EMBEDDING) return t->part == PART_EMBEDDINGS;
     return t->kind == LISTED_MATRIX || t->kind == LISTED_RESIDUAL || t->kind == LISTED_HEAD;
@@ -59,7 +59,7 @@ static bool is_group_matrix(const ListedTensor *t)
 DType weight_type(const WeightTypes *types, const ListedTensor *t, DType source)
 {
     if (t->kind == LISTED_ROUTER) return types->of[GROUP_DENSE] == source ? source : DT_F32;
-    if (!is_group_matrix(t)) return DT_F32;
+    if (!weight_has_group(t)) return DT_F32;
     const DType type = types->of[weight_group(t)];
     if (!dtype_is_quantised(type)) return type;
     if (t->n_dims != 2) return source < DT_PLAIN_TYPES ? source : DT_F32;

@@ -22,6 +22,7 @@ typedef struct {
 } WeightTypes;
 
 const char *weight_group_name(WeightGroup g); /* "experts", ... */
+bool weight_has_group(const ListedTensor *t); /* a matrix whose type is chosen; not a router or vector */
 WeightGroup weight_group(const ListedTensor *t);
 
 /* The type of a tensor whose source has type `source`. Norms, biases, position table, newline, separator and correction bias
