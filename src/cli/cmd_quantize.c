@@ -168,6 +168,8 @@ static bool plan_and_convert(const QuantizeArgs *a, const Model *m, const Import
     bool ok = choose(a, &m->config, &o, e);
     o.importance = importance;
     ok = ok && convert_plan(&plan, m, &o, e);
+    if (ok && importance && plan.n_weighted == 0)
+        ok = fail(e, ERR_FORMAT, "%s: names no matrix of this model that would be quantised", a->types.importance);
     if (ok && a->result.dry_run)
         print_plan(&plan);
     else if (ok)
@@ -217,8 +219,7 @@ const Command CMD_QUANTIZE = {
                                     "quantize MODEL -o DIR --to safetensors [options]",
                                     "quantize MODEL -o OUT.safetensors --calibrate TALKS [options]", NULL },
     .about = "MODEL is a folder as published or a GGUF file. Every command takes the result with -m. Router, norms, "
-             "biases and "
-             "tables of vectors are always f32.\n"
+             "biases and tables of vectors are f32.\n"
              "q8: 8 bits everywhere, answers like the original's at half of its size. q4: 4 bits (IQ4_NL) in the "
              "layers of the "
              "language model, where most of the bytes are; 8 in embeddings, head and vision, where an error is seen at "

@@ -51,9 +51,17 @@ static bool is_f32_in(const FileTensor *t, DType type)
     return true;
 }
 
+/* Rows that would have to be filled up are not quantised for other programs, which take only the shapes of the model. */
+static DType gguf_type(const ConvertOptions *o, const ListedTensor *l, const FileTensor *t)
+{
+    const DType type = weight_type(&o->types, l, t->dtype);
+    if (!o->text_only || !dtype_is_quantised(type) || l->dim[l->n_dims - 1] % QUANT_BLOCK == 0) return type;
+    return t->dtype < DT_PLAIN_TYPES ? t->dtype : DT_F32;
+}
+
 static DType result_type(const ConvertOptions *o, const ListedTensor *l, const FileTensor *t)
 {
-    if (o->to == CONVERT_GGUF) return weight_type(&o->types, l, t->dtype);
+    if (o->to == CONVERT_GGUF) return gguf_type(o, l, t);
     const DType type = o->types.of[0];
     if (!o->keep_f32 || t->dtype != DT_F32 || type == DT_F32) return type;
     const bool fits = is_f32_in(t, type);
@@ -115,6 +123,8 @@ static bool plan_tensor(ConvertPlan *p, const Model *m, const ConvertOptions *o,
         return true;
     }
     ConvertedTensor out = describe(m, o, l, t);
+    if (dtype_is_quantised(out.dtype) && o->importance && importance_find(o->importance, l->name, out.cols))
+        p->n_weighted++;
     memcpy(out.name, name, sizeof name);
     if (expert == 0) {
         memmove(out.dim + 1, out.dim, 2 * sizeof *out.dim);

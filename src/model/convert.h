@@ -38,6 +38,7 @@ typedef struct {
     ConvertedTensor *tensor;
     int n, capacity;
     uint64_t bytes; /* of all data */
+    int n_weighted; /* quantised tensors whose columns have an importance */
 } ConvertPlan;
 
 uint64_t converted_bytes(const ConvertedTensor *t);
