@@ -175,12 +175,14 @@ check: deps-check ## run all tests and more: every --cpu level, TSan, clang, lon
 	+@$(SUBMAKE) -s CC=clang BUILD=build/clang all lib tests tools
 	@VL2_TEST_TIMEOUT=1800 tests/run.sh $(TESTED) $(CHECKED)
 
-# Without the programs that start others: the emulator runs one program.
+# Without the programs that start others: the emulator runs one program. A Cortex-A53 has nothing but the baseline.
 STARTERS = test_tokenizer test_variants test_public_quantiser
 EMULATED = $(filter-out $(foreach t,$(STARTERS),%/$t.c),$(TEST_SRC))
 check-aarch64: deps-aarch64 ## build for aarch64 and test it in an emulator
 	+@$(SUBMAKE) -s ARCH=aarch64 all lib tests
-	@VL2_TEST_TIMEOUT=3600 VL2_TEST_SHARE=8 tests/run.sh $(EMULATED:%.c="qemu-aarch64 build/aarch64-release/%")
+	@$(MAKE) -s ARCH=aarch64 check-baseline
+	@VL2_TEST_TIMEOUT=3600 VL2_TEST_SHARE=8 tests/run.sh $(EMULATED:%.c="qemu-aarch64 build/aarch64-release/%") \
+	    "qemu-aarch64 -cpu cortex-a53 build/aarch64-release/tests/kernels/test_kernels"
 
 bench: all ## measure MODEL=DIR against this machine's limits; BENCH="--quick ..." are options of vl2 bench
 	@$(if $(MODEL),,echo "bench: without MODEL=DIR this is the micro test model: it shows that the bench runs, no more."; \
@@ -199,7 +201,7 @@ uninstall: ## remove what install put there
 layers: ## check that includes point one way (tools/layers.txt)
 	@tools/check_layers.sh
 check-baseline: $(INSIDE) ## check that only the files of the instruction sets need a newer processor
-	@tools/check_baseline.sh $(BUILD)
+	@tools/check_baseline.sh $(BUILD) $(ARCH) $(CROSS)objdump
 
 FORMATTED = $(wildcard src/*/*.[ch] src/*/*.inc include/*.h tests/*/*.[ch] tests/*.h tools/*.c docs/*.c)
 format: ## lay out the code with .clang-format
