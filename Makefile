@@ -153,6 +153,7 @@ demo: deps ## from nothing to an answer about a picture, its tiles and its boxes
 # What `make test` runs: every program under ASan and UBSan (slow, so first) and plain, the command line, the project.
 TESTED  = $(TEST_SRC:%.c=build/asan/%) "tests/cli/run.sh build/asan/vl2" \
           $(TEST_SRC:%.c=build/release/%) "tests/cli/run.sh build/release/vl2" tests/project/run.sh \
+          "tests/interop/run.sh build/release/vl2" \
           tests/kernels/aarch64.sh
 test: deps-test ## run all tests; the last line is "N passed, N failed, N skipped"
 	+@$(SUBMAKE) -s MODE=release all lib tests tools

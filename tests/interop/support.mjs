@@ -1,0 +1,63 @@
+// support.mjs - what the programs of this folder share: TAP, vl2 as a command, safetensors as it writes them.
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { basename, dirname, isAbsolute, join } from "node:path";
+
+export const [vl2Program, golden, scratch] = process.argv.slice(2);
+export const MODELS = ["micro-mha-f32", "micro-mla", "micro-mla-noaux"];
+
+let count = 0;
+
+/** One line of TAP; what `check` returns is printed above it, what it throws fails the promise. */
+export async function promise(name, check) {
+    count++;
+    try {
+        for (const line of (await check()) ?? []) console.log(`# ${line}`);
+        console.log(`ok ${count} - ${name}`);
+    } catch (e) {
+        console.log(`# ${String(e.stack ?? e).replaceAll("\n", "\n# ")}`);
+        console.log(`not ok ${count} - ${name}`);
+        process.exitCode = 1;
+    }
+}
+
+export const plan = () => console.log(`1..${count}`);
+
+export const vl2 = (...args) => execFileSync(vl2Program, args, { encoding: "utf8", maxBuffer: 1 << 26 });
+
+/** The folder of a model: of the reference set, or an absolute path. */
+export const modelFolder = (model) => (isAbsolute(model) ? model : join(golden, model));
+export const readJson = (...path) => JSON.parse(readFileSync(join(...path), "utf8"));
+
+/** Makes a model of random weights with the tokenizer of the reference set; `changes` to its language_config. */
+export function makeModel(name, shape, changes) {
+    const folder = join(scratch, name);
+    const setting = ([key, value]) => ["--set", `language_config.${key}=${JSON.stringify(value)}`];
+    const set = Object.entries(changes).flatMap(setting);
+    const from = ["--tokenizer-from", modelFolder(MODELS[0])];
+    execFileSync(join(dirname(vl2Program), "tools/make_model"), ["--shape", shape, "-o", folder, ...from, ...set], {
+        stdio: ["ignore", "ignore", "pipe"],
+    });
+    return folder;
+}
+
+/** The GGUF file of a model, written anew. */
+export function quantize(model, type, ...options) {
+    const out = join(scratch, `${basename(model)}.${type}.gguf`);
+    vl2("quantize", modelFolder(model), "-q", "-o", out, "--type", type, ...options);
+    return out;
+}
+
+/** Tensors of a safetensors file, by name: {shape, dtype, bytes}. */
+export function readSafetensors(path) {
+    const file = readFileSync(path);
+    const begin = 8 + Number(file.readBigUInt64LE(0));
+    const header = JSON.parse(file.toString("utf8", 8, begin));
+    delete header.__metadata__;
+    return Object.fromEntries(
+        Object.entries(header).map(([name, { shape, dtype, data_offsets: [from, to] }]) => [
+            name,
+            { shape, dtype, bytes: file.subarray(begin + from, begin + to) },
+        ]),
+    );
+}
