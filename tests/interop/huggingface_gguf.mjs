@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { gguf, GGMLQuantizationType } from "@huggingface/gguf";
 
-import { MODELS, modelFolder, plan, promise, quantize, readJson, vl2 } from "./support.mjs";
+import { MODELS, inGolden, plan, promise, quantize, readJson, vl2 } from "./support.mjs";
 
 const TYPES = ["f32", "bf16", "q8_0", "q4_0", "iq4_nl"];
 const FILE_TYPE = { f32: 0, bf16: 32, q8_0: 7, q4_0: 2, iq4_nl: 25 }; // general.file_type
@@ -17,7 +17,7 @@ const aligned = (n) => Math.ceil(n / ALIGNMENT) * ALIGNMENT;
 
 /** The tensors that vl2 announces: lines of name, type, shape with the rows first, bytes. */
 function announced(model, type, options) {
-    const lines = vl2("quantize", modelFolder(model), "-o", "none", "--dry-run", "--type", type, ...options).trim();
+    const lines = vl2("quantize", inGolden(model), "-o", "none", "--dry-run", "--type", type, ...options).trim();
     return lines
         .split("\n")
         .slice(0, -1) // the sum
@@ -46,7 +46,7 @@ function checkTensors(found, expected, path) {
 
 /** What config.json says, in the keys of the architecture. */
 function expectedMetadata(model, type) {
-    const c = readJson(modelFolder(model), "config.json").language_config;
+    const c = readJson(inGolden(model), "config.json").language_config;
     const mla = c.use_mla ?? true;
     const a = mla ? "deepseek2" : "deepseek";
     const common = {
@@ -85,9 +85,9 @@ function expectedMetadata(model, type) {
 
 /** Each id of tokenizer.json has its text; the list is as long as the table of embeddings. */
 function checkVocabulary(metadata, model) {
-    const tokenizer = readJson(modelFolder(model), "tokenizer.json");
+    const tokenizer = readJson(inGolden(model), "tokenizer.json");
     const list = metadata["tokenizer.ggml.tokens"];
-    assert.equal(list.length, readJson(modelFolder(model), "config.json").language_config.vocab_size);
+    assert.equal(list.length, readJson(inGolden(model), "config.json").language_config.vocab_size);
     assert.equal(metadata["tokenizer.ggml.token_type"].length, list.length);
     assert.equal(metadata["tokenizer.ggml.merges"].length, tokenizer.model.merges.length);
     for (const [text, id] of Object.entries(tokenizer.model.vocab)) assert.equal(list[id], text);
@@ -106,7 +106,7 @@ const FILE_OF = {
 function checkTexts(metadata, model, whole) {
     for (const [key, file] of Object.entries(FILE_OF)) {
         const text = metadata[key];
-        if (whole) assert(Buffer.from(text).equals(readFileSync(join(modelFolder(model), file))), key);
+        if (whole) assert(Buffer.from(text).equals(readFileSync(join(inGolden(model), file))), key);
         else assert.equal(text, undefined, key);
     }
 }

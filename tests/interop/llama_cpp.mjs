@@ -4,23 +4,20 @@
 // other weights it rounds activations, too, to bf16 or to 8 bits, and we do not (--compute f32); where that makes it choose
 // another expert the logits of one token are far off. Hence the median over the tokens; blocks read wrongly give about 1.
 import assert from "node:assert/strict";
-import { basename, join } from "node:path";
+import { readFileSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
 
 import { getLlama, NoBinaryFoundError } from "node-llama-cpp";
 
-import { MODELS, makeModel, modelFolder, plan, promise, quantize, readSafetensors, scratch, vl2 } from "./support.mjs";
+import { MODELS, makeModel, inGolden, plan, promise, quantize, readSafetensors, scratch, vl2, vl2With } from "./support.mjs";
 
 const PROMPT = "Where are the 3 cats? 在哪里？\nAnswer in 27 words.";
-const TEXTS = [
-    "one",
-    " two  blanks and a tail ",
-    "1234567 digits 3.14",
-    "世界，你好。 DeepSeek 很好",
-    "lines\n\nand\r\n\ttabs",
-    "don't stop: (x+1)*2 != {y}",
-    "naïve café Ünïcode 😀",
-    "<|ref|>the cat<|/ref|><|det|>[[1, 2, 3, 4]]<|/det|>",
-];
+
+/** Both families of tokenizers, with the size of their table of embeddings and texts of the reference set. */
+const TOKENIZERS = {
+    deepseek_v2: ["tokenizer/v2-style-tokenizer.json", 102400, ["v2-style-cases", "v2-style-vl2-cases"]],
+    deepseek_v3: [resolve("build/testdata/deepseek-v3-tokenizer.json"), 129280, ["deepseek-v3-cases", "vl2-cases"]],
+};
 
 /** Of a token's logits the root mean square of the differences, in parts of their own: the median over all tokens. */
 const BOUND = { f32: 3e-6, bf16: 1e-2, q8_0: 3e-2, q4_0: 3e-2, iq4_nl: 3e-2 };
@@ -45,7 +42,7 @@ const VARIANTS = {
 function trace(model, type) {
     const whole = join(scratch, `${basename(model)}.${type}.whole.gguf`);
     const out = join(scratch, `${basename(model)}.${type}.safetensors`);
-    vl2("quantize", modelFolder(model), "-q", "-o", whole, "--type", type);
+    vl2("quantize", inGolden(model), "-q", "-o", whole, "--type", type);
     vl2("trace", "-q", "-m", whole, "--compute", "f32", "--only", "input_ids,logits", "-o", out, PROMPT);
     const { input_ids: ids, logits } = readSafetensors(out);
     const [rows, columns] = logits.shape;
@@ -105,21 +102,26 @@ async function answers(folder, type) {
     return [said];
 }
 
-async function tokenizes(name) {
-    const model = await llama.loadModel({ modelPath: quantize(name, "q8_0", "--text-only") });
-    const pairs = TEXTS.map((text) => [
-        model.tokenize(text, true).join(" "),
-        vl2("tokenize", "--raw-special", "-m", modelFolder(name), text).trim(),
-    ]);
+/** Each text of the reference set becomes the same ids, special tokens in it included. */
+async function tokenizes(family) {
+    const [tokenizer, rows, sets] = TOKENIZERS[family];
+    const folder = makeModel(family, "micro-mha", { vocab_size: rows, num_hidden_layers: 2 }, inGolden(tokenizer));
+    const lines = sets.map((set) => readFileSync(inGolden(`tokenizer/${set}.jsonl`), "utf8")).join("");
+    const ids = vl2With(lines, "tokenize", "--jsonl", "--raw-special", "-m", folder).trim().split("\n");
+    const modelPath = quantize(folder, "q8_0", "--text-only");
+    const model = await llama.loadModel({ modelPath, vocabOnly: true });
+    const texts = lines.trim().split("\n");
+    texts.forEach((line, i) => {
+        const { text } = JSON.parse(line);
+        assert.deepEqual([...model.tokenize(text, true)], JSON.parse(ids[i]).ids, text);
+    });
     await model.dispose();
-    for (const [theirs, ours] of pairs) assert.equal(theirs, ours);
-    return [`${TEXTS.length} texts`];
+    assert.equal(ids.length, texts.length);
+    return [`${texts.length} texts`];
 }
 
-for (const name of MODELS) {
-    await promise(`llama_cpp answers ${name} f32`, () => answers(name, "f32"));
-    await promise(`llama_cpp tokenizes ${name}`, () => tokenizes(name));
-}
+for (const family of Object.keys(TOKENIZERS)) await promise(`llama_cpp tokenizes ${family}`, () => tokenizes(family));
+for (const name of MODELS) await promise(`llama_cpp answers ${name} f32`, () => answers(name, "f32"));
 for (const shape of ["micro-mha", "micro-mla", "micro-noaux"]) {
     const folder = makeModel(`${shape}-blocks`, shape, WHOLE_BLOCKS);
     for (const type of Object.keys(BOUND))

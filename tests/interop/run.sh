@@ -21,7 +21,10 @@ obstacle() {
     if [ -z "$version" ]; then echo "node is not installed"
     elif [ "${major%%.*}" -lt $OLDEST_NODE ]; then echo "node is $version, its packages need $OLDEST_NODE or later"
     elif [ "$1" = llama_cpp ] && [ "$(uname -m)" != x86_64 ]; then echo "the library is for x86-64, this is $(uname -m)"
-    elif ! tools/fetch_test_data.sh gguf-readers >&2; then echo "build/npm is not there (tools/fetch_test_data.sh)"; fi
+    elif ! tools/fetch_test_data.sh gguf-readers >&2; then echo "build/npm is not there (tools/fetch_test_data.sh)"
+    elif ! tools/fetch_test_data.sh deepseek-v3-tokenizer.json >&2; then
+        echo "build/testdata/deepseek-v3-tokenizer.json is not there (tools/fetch_test_data.sh)"
+    fi
 }
 
 status=0

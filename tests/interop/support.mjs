@@ -1,7 +1,7 @@
 // support.mjs - what the programs of this folder share: TAP, vl2 as a command, safetensors as it writes them.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { basename, dirname, isAbsolute, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 
 export const [vl2Program, golden, scratch] = process.argv.slice(2);
 export const MODELS = ["micro-mha-f32", "micro-mla", "micro-mla-noaux"];
@@ -23,28 +23,28 @@ export async function promise(name, check) {
 
 export const plan = () => console.log(`1..${count}`);
 
-export const vl2 = (...args) => execFileSync(vl2Program, args, { encoding: "utf8", maxBuffer: 1 << 26 });
+/** What vl2 prints with these arguments, with a text as its standard input or without. */
+export const vl2With = (input, ...args) => execFileSync(vl2Program, args, { input, encoding: "utf8", maxBuffer: 1 << 26 });
+export const vl2 = (...args) => vl2With("", ...args);
 
-/** The folder of a model: of the reference set, or an absolute path. */
-export const modelFolder = (model) => (isAbsolute(model) ? model : join(golden, model));
+/** Where a model or file of the reference set is; an absolute path stays. */
+export const inGolden = (model) => resolve(golden, model);
 export const readJson = (...path) => JSON.parse(readFileSync(join(...path), "utf8"));
 
-/** Makes a model of random weights with the tokenizer of the reference set; `changes` to its language_config. */
-export function makeModel(name, shape, changes) {
+/** Makes a model of random weights; `changes` to its language_config. */
+export function makeModel(name, shape, changes, tokenizer = join(inGolden(MODELS[0]), "tokenizer.json")) {
     const folder = join(scratch, name);
     const setting = ([key, value]) => ["--set", `language_config.${key}=${JSON.stringify(value)}`];
     const set = Object.entries(changes).flatMap(setting);
-    const from = ["--tokenizer-from", modelFolder(MODELS[0])];
-    execFileSync(join(dirname(vl2Program), "tools/make_model"), ["--shape", shape, "-o", folder, ...from, ...set], {
-        stdio: ["ignore", "ignore", "pipe"],
-    });
+    const args = ["--shape", shape, "-o", folder, "--tokenizer", tokenizer, ...set];
+    execFileSync(join(dirname(vl2Program), "tools/make_model"), args, { stdio: ["ignore", "ignore", "pipe"] });
     return folder;
 }
 
 /** The GGUF file of a model, written anew. */
 export function quantize(model, type, ...options) {
     const out = join(scratch, `${basename(model)}.${type}.gguf`);
-    vl2("quantize", modelFolder(model), "-q", "-o", out, "--type", type, ...options);
+    vl2("quantize", inGolden(model), "-q", "-o", out, "--type", type, ...options);
     return out;
 }
 
