@@ -80,7 +80,7 @@ async function loadLibrary() {
         return await getLlama({ gpu: false, build: "never", skipDownload: true, progressLogs: false, logLevel: "error" });
     } catch (e) {
         if (!(e instanceof NoBinaryFoundError)) throw e;
-        console.log(`ok 1 - llama_cpp # SKIP ${e.message.split("\n")[0]}\n1..1`);
+        console.log("ok 1 - llama_cpp # SKIP no published library of node-llama-cpp runs on this machine\n1..1");
         process.exit();
     }
 }
