@@ -64,7 +64,7 @@ static const Option TYPE_OPTIONS[] = {
     GROUP_OPTION(GROUP_EXPERTS, "experts", "Routed experts."),
     GROUP_OPTION(GROUP_SHARED, "shared", "Shared experts."),
     GROUP_OPTION(GROUP_DENSE, "dense", "The MLP of layers without experts."),
-    GROUP_OPTION(GROUP_ATTENTION, "attention", "Attention of the language model; kv_b has 8 bits at least."),
+    GROUP_OPTION(GROUP_ATTENTION, "attention", "Attention of the language model; kv_b has 16 bits at least."),
     GROUP_OPTION(GROUP_EMBEDDINGS, "embeddings", "The table of token embeddings."),
     GROUP_OPTION(GROUP_HEAD, "head", "The output head."),
     GROUP_OPTION(GROUP_VISION, "vision", "Vision tower and projector."),

@@ -38,8 +38,10 @@ static uint64_t attention_bytes(const Planner *p, const LanguageConfig *c, uint6
                    q_head = (uint64_t)(c->use_mla ? c->qk_nope_head_dim + c->qk_rope_head_dim : c->head_dim);
     uint64_t n = tensor(rows, heads * q_head) + tensor(rows, heads * (uint64_t)s.d_v); /* q, attention's output */
     if (c->use_mla)
-        n += tensor(rows, (uint64_t)c->q_lora_rank) * 2 + tensor(rows, (uint64_t)s.d_k) + tensor(0, 0) +
-             tensor(rows, heads * (uint64_t)s.d_k) + tensor(rows, heads * (uint64_t)c->v_head_dim);
+        n +=
+            tensor(rows, (uint64_t)c->q_lora_rank) * 2 + tensor(rows, (uint64_t)s.d_k) + tensor(0, 0) +
+            tensor(rows, heads * (uint64_t)s.d_k) + tensor(rows, heads * (uint64_t)c->v_head_dim) +
+            p->threads * ((uint64_t)c->qk_nope_head_dim * (uint64_t)c->kv_lora_rank * 4 + 64); /* of a quantised kv_b */
     else
         n += 2 * tensor(rows, (uint64_t)s.n_kv_heads * (uint64_t)s.d_k);
     const uint64_t scratch =

@@ -63,7 +63,8 @@ DType weight_type(const WeightTypes *types, const ListedTensor *t, DType source)
     const DType type = types->of[weight_group(t)];
     if (!dtype_is_quantised(type)) return type;
     if (t->n_dims != 2) return source < DT_PLAIN_TYPES ? source : DT_F32;
-    return strstr(t->name, ".kv_b_proj.") ? DT_Q8_0 : type;
+    if (!strstr(t->name, ".kv_b_proj.")) return type;
+    return source < DT_PLAIN_TYPES && source != DT_F32 ? source : DT_BF16;
 }
 
 bool matrix_type_find(const char *name, DType *out)

@@ -26,8 +26,10 @@ bool weight_has_group(const ListedTensor *t); /* a matrix whose type is chosen; 
 WeightGroup weight_group(const ListedTensor *t);
 
 /* The type of a tensor whose source has type `source`. Norms, biases, position table, newline, separator and correction bias
- * are f32; the router, too, but where dense matrices keep their type: then it keeps its own, and every bit stays. The patch embedding, whose rows lie in four dimensions, is not quantised. kv_b of latent
- * attention, where an error reaches keys and values of every head, has at least Q8_0. */
+ * are f32; the router, too, but where dense matrices keep their type: then it keeps its own, and every bit stays. The patch
+ * embedding, whose rows lie in four dimensions, is not quantised. kv_b of latent attention is not either, but has 16 bits: an
+ * error there reaches keys and values of every head, and its absorbed form multiplies by columns, which blocks along a row
+ * do not give one by one. */
 DType weight_type(const WeightTypes *types, const ListedTensor *t, DType source);
 
 typedef struct {

@@ -444,8 +444,6 @@ static bool bind_layer(Binder *b, int i, Layer *l, const LanguageConfig *c)
                            (c->n_shared_experts ? IF_SHARED : 0u) | (c->topk_method == TOPK_NOAUX ? IF_NOAUX : 0u);
     if (!BIND(b, prefix, layer_table, flags, l)) return false;
     l->attn_norm.eps = l->ffn_norm.eps = (float)c->rms_norm_eps;
-    /* The absorbed form multiplies by columns of kv_b, too, which blocks along a row do not give one by one. */
-    if (!b->list && c->use_mla && dtype_is_quantised(l->mla.kv_b.dtype) && !make_f32(b, &l->mla.kv_b)) return false;
     l->mla.q_norm.eps = l->mla.kv_norm.eps = 1e-6f; /* these two do not follow rms_norm_eps */
     return !l->is_moe || bind_moe(b, prefix, &l->moe, c);
 }
