@@ -18,12 +18,6 @@
         [DT_Q4_0] = { level##_int8_bytes, level##_int8_prepare_q4_0, level##_int8_matmul_q4_0 },                       \
         [DT_IQ4_NL] = { level##_int8_bytes, level##_int8_prepare_iq4_nl, level##_int8_matmul_iq4_nl },                 \
     }
-#define INT8_SCALAR                                                                                                    \
-    {                                                                                                                  \
-        [DT_Q8_0] = { scalar_prepared_bytes_int8, scalar_prepare_int8, scalar_matmul_int8_q8_0 },                      \
-        [DT_Q4_0] = { scalar_prepared_bytes_int8, scalar_prepare_int8, scalar_matmul_int8_q4_0 },                      \
-        [DT_IQ4_NL] = { scalar_prepared_bytes_int8, scalar_prepare_int8, scalar_matmul_int8_iq4_nl },                  \
-    }
 
 extern const Kernels kernels_scalar;
 #if defined(__x86_64__)

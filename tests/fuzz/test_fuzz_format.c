@@ -17,22 +17,12 @@
 
 #include "../../tools/model_shapes.h"
 #include "temp_folder.h"
+#include "fuzz_support.h"
 #include "support.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
 typedef enum { AS_SAFETENSORS, AS_INDEX, AS_CONFIG, AS_PROCESSOR, KINDS } Kind;
-
-static void require(bool holds)
-{
-    if (!holds) abort();
-}
-
-static void check_error(const Error *e)
-{
-    require(e->code != ERR_NONE && e->text[0]);
-    for (const char *p = e->text; *p; p++) require((unsigned char)*p >= 0x20);
-}
 
 /* What was accepted can be used: every byte of every tensor is there, and the sizes agree. */
 static void use_tensors(const TensorFiles *t)

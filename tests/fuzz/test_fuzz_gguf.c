@@ -14,20 +14,10 @@
 #include "model/convert.h"
 
 #include "temp_folder.h"
+#include "fuzz_support.h"
 #include "support.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
-
-static void require(bool holds)
-{
-    if (!holds) abort();
-}
-
-static void check_error(const Error *e)
-{
-    require(e->code != ERR_NONE && e->text[0]);
-    for (const char *p = e->text; *p; p++) require((unsigned char)*p >= 0x20);
-}
 
 /* What was accepted can be used: every byte of every value and tensor is there. */
 static void use_tensors(const TensorFiles *t)
