@@ -23,7 +23,7 @@ endif
 ifeq ($(origin CC),default)
 CC = $(CROSS)gcc
 endif
-ROOMS  ?= base kernels nn format image text model engine
+ROOMS  ?= base kernels nn format image text model engine train
 PREFIX ?= /usr/local
 VERSION := $(shell sed -n 's/.*return "\([0-9.]*\)";.*/\1/p' src/engine/engine.c)
 

@@ -95,6 +95,38 @@ bool file_read(const char *path, size_t limit, char **out, size_t *n, Error *e)
     return true;
 }
 
+bool file_open(FileIn *f, const char *path, Error *e)
+{
+    *f = (FileIn){ 0 };
+    const int fd = open_regular(path, &f->n, e);
+    if (fd < 0) return false;
+    f->fd = fd;
+    f->path = xstrdup(path);
+    return true;
+}
+
+bool file_read_at(const FileIn *f, size_t at, void *out, size_t n, Error *e)
+{
+    unsigned char *to = out;
+    while (n > 0) {
+        const ssize_t got = pread(f->fd, to, n, (off_t)at);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return fail(e, ERR_SYSTEM, "%s: cannot read: %s", f->path, strerror(errno));
+        if (got == 0) return fail(e, ERR_SYSTEM, "%s: has become shorter since it was opened", f->path);
+        to += got;
+        at += (size_t)got;
+        n -= (size_t)got;
+    }
+    return true;
+}
+
+void file_close(FileIn *f)
+{
+    if (f->path) close(f->fd);
+    free(f->path);
+    *f = (FileIn){ 0 };
+}
+
 bool file_exists(const char *path)
 {
     return access(path, F_OK) == 0;

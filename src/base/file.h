@@ -24,6 +24,18 @@ void file_forget(const void *bytes, size_t n);
  * *out: caller frees. Directories, devices and pipes named by path are refused. */
 bool file_read(const char *path, size_t limit, char **out, size_t *n, Error *e);
 
+/* A file that is read here and there and never held whole; from several threads at once, too. */
+typedef struct {
+    int fd;
+    char *path; /* NULL: not open */
+    size_t n;   /* bytes when it was opened */
+} FileIn;
+
+bool file_open(FileIn *f, const char *path, Error *e);
+/* Exactly n bytes; a file that has become shorter is an error. */
+bool file_read_at(const FileIn *f, size_t at, void *out, size_t n, Error *e);
+void file_close(FileIn *f); /* of a zeroed FileIn: nothing */
+
 bool file_exists(const char *path);
 
 /* Writing: bytes go to a temporary file beside `path`, which takes its name only in file_commit(). */

@@ -7,11 +7,23 @@
 
 #include "base/file.h"
 
+enum { ACCEPTED = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL };
+
+json_t *json_parse_part(const char *text, size_t n, const char *path, int line, Error *e)
+{
+    json_error_t je;
+    json_t *v = json_loadb(text, n, ACCEPTED, &je);
+    if (!v)
+        fail(e, ERR_FORMAT, "%s:%d: not valid JSON, column %d: %s", path, line + (je.line > 0 ? je.line - 1 : 0),
+             je.column, je.text);
+    return v;
+}
+
 json_t *json_parse(const char *text, size_t n, const char *where, Error *e)
 {
     json_error_t je;
     if (n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) text += 3, n -= 3; /* a byte order mark is harmless */
-    json_t *v = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &je);
+    json_t *v = json_loadb(text, n, ACCEPTED, &je);
     if (!v) fail(e, ERR_FORMAT, "%s: not valid JSON, line %d column %d: %s", where, je.line, je.column, je.text);
     return v;
 }

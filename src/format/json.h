@@ -14,6 +14,8 @@
 
 /* Caller: json_decref(). NULL and *e, with line and column, on anything that is not JSON. */
 json_t *json_parse(const char *text, size_t n, const char *where, Error *e);
+/* The same for a part of a file that begins in line `line` of it: messages say "path:line", counted in the file. */
+json_t *json_parse_part(const char *text, size_t n, const char *path, int line, Error *e);
 json_t *json_parse_file(const char *path, size_t limit, Error *e);
 
 /* One member of an object. An absent or null member leaves *out as it is (put the default there before) and returns

@@ -100,18 +100,30 @@ static bool decode_kind(const Kind *k, const Encoded *in, Image *out, Error *e)
     return true;
 }
 
-bool image_decode(Image *out, const void *bytes, size_t n, const char *where, const ImageOptions *o, Error *e)
+static bool decode(const Encoded *in, Image *out, Error *e)
 {
     *out = (Image){ 0 };
-    const Encoded in = { bytes, n, o };
-    if (n > o->max_bytes) {
-        return fail(e, ERR_LIMIT, "%s: %zu bytes, the limit is %zu bytes (max_bytes)", where, n, o->max_bytes);
-    }
-    const Kind *k = find_kind(bytes, n);
-    const bool ok = k && k->decode ? decode_kind(k, &in, out, e) : fail_unknown(bytes, n, k, e);
-    if (ok) return true;
+    if (in->n > in->options->max_bytes)
+        return fail(e, ERR_LIMIT, "%zu bytes, the limit is %zu bytes (max_bytes)", in->n, in->options->max_bytes);
+    const Kind *k = find_kind(in->bytes, in->n);
+    return k && k->decode ? decode_kind(k, in, out, e) : fail_unknown(in->bytes, in->n, k, e);
+}
+
+bool image_decode(Image *out, const void *bytes, size_t n, const char *where, const ImageOptions *o, Error *e)
+{
+    if (decode(&(Encoded){ bytes, n, o, false }, out, e)) return true;
     image_free(out);
     return fail_in(e, "%s", where);
+}
+
+bool image_measure(Size *out, const void *bytes, size_t n, const char *where, const ImageOptions *o, Error *e)
+{
+    Image image;
+    const Encoded in = { bytes, n, o, .only_size = !o->exif_rotate };
+    const bool decoded = decode(&in, &image, e), ok = decoded || (in.only_size && image.w > 0);
+    *out = (Size){ image.w, image.h };
+    image_free(&image);
+    return ok || fail_in(e, "%s", where);
 }
 
 bool image_load(Image *out, const char *path, const ImageOptions *o, Error *e)
@@ -142,6 +154,10 @@ bool decode_begin(const Encoded *in, uint64_t w, uint64_t h, Image *out, Error *
     if (w * h > o->max_pixels) { /* both are at most 2^24 */
         return fail(e, ERR_LIMIT, "%llu x %llu = %llu pixels, the limit is %zu (max_pixels)", (unsigned long long)w,
                     (unsigned long long)h, (unsigned long long)(w * h), o->max_pixels);
+    }
+    if (in->only_size) {
+        *out = (Image){ .w = (int)w, .h = (int)h };
+        return fail(e, ERR_NONE, "no pixels are wanted");
     }
     return image_new(out, (int)w, (int)h, e);
 }

@@ -12,6 +12,7 @@ typedef struct {
     const uint8_t *bytes;
     size_t n;
     const ImageOptions *options;
+    bool only_size; /* decode_begin() ends the work, with the size in *out and no pixels */
 } Encoded;
 
 /* *out is zeroed on entry; what it holds on failure is freed by the caller. *orientation is 1 on entry; a decoder sets
@@ -19,7 +20,8 @@ typedef struct {
 typedef bool Decoder(const Encoded *in, Image *out, int *orientation, Error *e);
 Decoder decode_jpeg, decode_png, decode_webp, decode_gif, decode_bmp, decode_pnm;
 
-/* Checks the size that a header claims against the limits, then allocates *out (not cleared). */
+/* Checks the size that a header claims against the limits, then allocates *out (not cleared). False: no pixels are
+ * wanted. */
 bool decode_begin(const Encoded *in, uint64_t w, uint64_t h, Image *out, Error *e);
 
 /* The orientation, 1 to 8, that a TIFF structure of n bytes (the payload of an EXIF block) gives; 1 if it gives none. */

@@ -40,6 +40,9 @@ extern const ImageOptions IMAGE_DEFAULTS;
 /* `where` names the picture in messages. On failure *out is zeroed. */
 bool image_decode(Image *out, const void *bytes, size_t n, const char *where, const ImageOptions *o, Error *e);
 bool image_load(Image *out, const char *path, const ImageOptions *o, Error *e);
+/* The size that image_decode() would give, from the header alone where no EXIF rotation is asked for: the pixels behind
+ * it may still be broken. */
+bool image_measure(Size *out, const void *bytes, size_t n, const char *where, const ImageOptions *o, Error *e);
 bool image_new(Image *out, int w, int h, Error *e); /* not cleared */
 bool image_copy(const Image *in, Image *out, Error *e);
 void image_free(Image *i); /* of a zeroed Image: nothing */

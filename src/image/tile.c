@@ -55,13 +55,19 @@ static bool cut_global(const Tiles *t, const Image *in, Colour around, Error *e)
     return true;
 }
 
+Tiles tiles_plan(Size picture, const Size *candidates, int n, int side, bool crop)
+{
+    const Size best = crop ? best_resolution(candidates, n, picture.w, picture.h) : (Size){ side, side };
+    assert(side > 0 && best.w % side == 0 && best.h % side == 0);
+    const int across = best.w / side, down = best.h / side;
+    return (Tiles){ .across = across, .down = down, .side = side, .n = 1 + across * down };
+}
+
 bool tiles_cut(Tiles *out, const Image *in, const Size *candidates, int n, int side, bool crop, Colour around, Error *e)
 {
-    const Size best = crop ? best_resolution(candidates, n, in->w, in->h) : (Size){ side, side };
-    assert(side > 0 && best.w % side == 0 && best.h % side == 0);
-    *out = (Tiles){ .across = best.w / side, .down = best.h / side, .side = side };
-    out->n = 1 + out->across * out->down;
     size_t bytes;
+    *out = tiles_plan((Size){ in->w, in->h }, candidates, n, side, crop);
+    const Size best = { out->across * side, out->down * side };
     if (!mul_fits((size_t)side * (size_t)side * 3, (size_t)out->n, &bytes) || !(out->rgb = malloc(bytes)))
         return fail(e, ERR_MEMORY, "no memory for %d tiles of %d x %d pixels", out->n, side, side);
     if (cut_global(out, in, around, e) && cut_local(out, in, best, around, e)) return true;

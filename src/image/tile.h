@@ -15,8 +15,10 @@ typedef struct {
     uint8_t *rgb;     /* [n][side][side][3], owned: tiles_free */
 } Tiles;
 
-/* `crop` false: the local part is the one padded view of side x side (three pictures or more in a conversation).
- * `around`: the colour beside a picture that does not fill its view. */
+/* How a picture of w x h pixels is cut, without the pixels: rgb is NULL. `crop` false: the local part is the one padded
+ * view of side x side (three pictures or more in a conversation). */
+Tiles tiles_plan(Size picture, const Size *candidates, int n, int side, bool crop);
+/* The same with the pixels. `around`: the colour beside a picture that does not fill its view. */
 bool tiles_cut(Tiles *out, const Image *in, const Size *candidates, int n, int side, bool crop, Colour around,
                Error *e);
 void tiles_free(Tiles *t);

@@ -28,33 +28,42 @@ static void put(Writer *w, int32_t id, bool is_image, bool is_answer)
     p->is_answer[p->n++] = is_answer;
 }
 
+static bool fail_too_long(Error *e)
+{
+    return fail(e, ERR_LIMIT, "the prompt has more than %d tokens", INT_MAX / 2);
+}
+
 static bool put_text(Writer *w, const Tokenizer *t, const Piece *piece, AddedTokens added, Error *e)
 {
     Ids ids = { 0 };
     bool ok = tokenizer_encode(t, piece->text, piece->n, piece->is_template ? ADDED_ALL : added, &ids, e);
-    if (ok && ids.n > (size_t)(INT_MAX / 2 - w->p->n))
-        ok = fail(e, ERR_LIMIT, "the prompt has more than %d tokens", INT_MAX / 2);
+    if (ok && ids.n > (size_t)(INT_MAX / 2 - w->p->n)) ok = fail_too_long(e);
     for (size_t i = 0; ok && i < ids.n; i++) put(w, ids.id[i], false, piece->is_answer);
     ids_free(&ids);
     return ok;
 }
 
-/* Cuts one picture and leaves room for its rows. Tiling is for conversations of one or two pictures. */
-static bool put_image(Writer *w, const Config *c, const Image *picture, int n_pictures, int32_t image_id, Error *e)
+/* Tiling is for conversations of one or two pictures. */
+static bool is_cropped(int n_pictures)
+{
+    return n_pictures <= 2;
+}
+
+/* Leaves room for the rows of one picture. */
+static bool put_image(Writer *w, const Config *c, Size picture, int n_pictures, int32_t image_id, Error *e)
 {
     const ProcessorConfig *pc = &c->processor;
-    PromptImage *i = &w->p->image[w->p->n_images];
-    *i = (PromptImage){ .w = picture->w, .h = picture->h, .first = w->p->n };
-    if (!tiles_cut(&i->tiles, picture, pc->candidate, pc->n_candidates, pc->image_size, n_pictures <= 2, pc->around, e))
-        return false;
-    w->p->n_images++;
+    PromptImage *i = &w->p->image[w->p->n_images++];
+    *i = (PromptImage){ .w = picture.w, .h = picture.h, .first = w->p->n };
+    i->tiles = tiles_plan(picture, pc->candidate, pc->n_candidates, pc->image_size, is_cropped(n_pictures));
     i->n_tokens = image_token_count(c->projector.grid, i->tiles.across, i->tiles.down);
+    if (i->n_tokens > INT_MAX / 2 - w->p->n) return fail_too_long(e);
     for (int k = 0; k < i->n_tokens; k++) put(w, image_id, true, false);
     w->p->n_image_tokens += i->n_tokens;
     return true;
 }
 
-static bool put_piece(Writer *w, const Config *c, const Tokenizer *t, const Piece *piece, const Image *pictures,
+static bool put_piece(Writer *w, const Config *c, const Tokenizer *t, const Piece *piece, const Size *pictures,
                       int n_pictures, AddedTokens added, Error *e)
 {
     const SpecialIds *ids = tokenizer_special(t);
@@ -62,13 +71,13 @@ static bool put_piece(Writer *w, const Config *c, const Tokenizer *t, const Piec
     case PIECE_BOS: put(w, ids->bos, false, false); return true;
     case PIECE_EOS: put(w, ids->eos, false, piece->is_answer); return true;
     case PIECE_TEXT: return put_text(w, t, piece, added, e);
-    case PIECE_IMAGE: return put_image(w, c, &pictures[w->p->n_images], n_pictures, ids->image, e);
+    case PIECE_IMAGE: return put_image(w, c, pictures[w->p->n_images], n_pictures, ids->image, e);
     }
     return false;
 }
 
-bool prompt_build(Prompt *p, const Config *config, const Tokenizer *t, const Conversation *c, const Image *pictures,
-                  AddedTokens added, Error *e)
+bool prompt_layout(Prompt *p, const Config *config, const Tokenizer *t, const Conversation *c, const Size *pictures,
+                   AddedTokens added, Error *e)
 {
     const int n_pictures = conversation_images(c);
     Pieces pieces = { 0 };
@@ -84,8 +93,31 @@ bool prompt_build(Prompt *p, const Config *config, const Tokenizer *t, const Con
         prompt_free(p);
         return false;
     }
-    assert(p->n_images == n_pictures);
-    if (p->n > 1 && p->id[p->n - 1] == tokenizer_special(t)->eos && p->is_answer[p->n - 1]) p->n--; /* left open */
+    assert(p->n_images == n_pictures && p->n > 1 && p->id[p->n - 1] == tokenizer_special(t)->eos);
+    return true;
+}
+
+bool prompt_cut(Tiles *out, const Config *config, const Image *picture, int n_pictures, Error *e)
+{
+    const ProcessorConfig *c = &config->processor;
+    return tiles_cut(out, picture, c->candidate, c->n_candidates, c->image_size, is_cropped(n_pictures), c->around, e);
+}
+
+bool prompt_build(Prompt *p, const Config *config, const Tokenizer *t, const Conversation *c, const Image *pictures,
+                  AddedTokens added, Error *e)
+{
+    const int n = conversation_images(c);
+    Size *size = xcalloc((size_t)n, sizeof *size);
+    for (int i = 0; i < n; i++) size[i] = (Size){ pictures[i].w, pictures[i].h };
+    bool ok = prompt_layout(p, config, t, c, size, added, e);
+    free(size);
+    if (!ok) return false;
+    for (int i = 0; ok && i < n; i++) ok = prompt_cut(&p->image[i].tiles, config, &pictures[i], n, e);
+    if (!ok) {
+        prompt_free(p);
+        return false;
+    }
+    p->n--; /* the end token: the answer is left open */
     return true;
 }
 

@@ -8,7 +8,7 @@
 #include "text/tokenizer.h"
 
 typedef struct {
-    Tiles tiles;  /* tile 0 is the global view */
+    Tiles tiles;  /* tile 0 is the global view; without pixels after prompt_layout() */
     int w, h;     /* pixels of the picture as it was given: what boxes refer to */
     int n_tokens; /* rows in the prompt, newlines and the separator included */
     int first;    /* position of the first of them */
@@ -28,6 +28,13 @@ typedef struct {
  * message is left out, so that generation continues it. */
 bool prompt_build(Prompt *p, const Config *config, const Tokenizer *t, const Conversation *c, const Image *pictures,
                   AddedTokens added, Error *e);
+
+/* For training. The same from the sizes of the pictures alone, for lengths or to cut them later with prompt_cut(), and with
+ * the end token of the last answer. */
+bool prompt_layout(Prompt *p, const Config *config, const Tokenizer *t, const Conversation *c, const Size *pictures,
+                   AddedTokens added, Error *e);
+/* The tiles of one of the n_pictures pictures of a conversation. */
+bool prompt_cut(Tiles *out, const Config *config, const Image *picture, int n_pictures, Error *e);
 void prompt_free(Prompt *p);
 
 /* Labels for training: image positions -100; with mask_prompt everything but BOS and the answers -100. out [p->n]. */

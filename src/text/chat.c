@@ -44,7 +44,7 @@ static size_t find_image_tag(const char *s, size_t n)
     return at ? (size_t)(at - s) : n;
 }
 
-static int count_image_tags(const char *s, size_t n)
+int conversation_count_tags(const char *s, size_t n)
 {
     int count = 0;
     for (size_t at; (at = find_image_tag(s, n)) < n; s += at + IMAGE_TAG_BYTES, n -= at + IMAGE_TAG_BYTES) count++;
@@ -60,7 +60,7 @@ static void add_message(Conversation *c, Role role, const char *name, const char
         (Message){ .role = role, .role_name = xstrdup(name), .content = xstrndup(content, n), .n_content = n };
 }
 
-static void add_image(Message *m, const char *name)
+void conversation_add_image(Message *m, const char *name)
 {
     m->image = xrealloc(m->image, (size_t)m->n_images + 1, sizeof *m->image);
     m->image[m->n_images++] = xstrdup(name);
@@ -70,7 +70,7 @@ void conversation_add(Conversation *c, Role role, const char *name, const char *
                       const char *const *images, int n_images)
 {
     add_message(c, role, name ? name : role_name(role), content, n);
-    for (int i = 0; i < n_images; i++) add_image(&c->message[c->n - 1], images[i]);
+    for (int i = 0; i < n_images; i++) conversation_add_image(&c->message[c->n - 1], images[i]);
 }
 
 static bool read_images(Message *m, const json_t *images, const char *where, int index, Error *e)
@@ -86,7 +86,7 @@ static bool read_images(Message *m, const json_t *images, const char *where, int
                         index, i, json_type_name(name));
         if (strlen(json_string_value(name)) != json_string_length(name) || json_string_length(name) == 0)
             return fail(e, ERR_FORMAT, "%s: messages[%d]: images[%zu] is empty or has a NUL in it", where, index, i);
-        add_image(m, json_string_value(name));
+        conversation_add_image(m, json_string_value(name));
     }
     return true;
 }
@@ -120,7 +120,7 @@ void conversation_open_answer(Conversation *c)
                 "", 0);
 }
 
-bool conversation_from_json(Conversation *c, const json_t *list, const char *where, Error *e)
+bool conversation_read(Conversation *c, const json_t *list, const char *where, Error *e)
 {
     *c = (Conversation){ 0 };
     if (!json_is_array(list))
@@ -131,6 +131,12 @@ bool conversation_from_json(Conversation *c, const json_t *list, const char *whe
         conversation_free(c);
         return false;
     }
+    return true;
+}
+
+bool conversation_from_json(Conversation *c, const json_t *list, const char *where, Error *e)
+{
+    if (!conversation_read(c, list, where, e)) return false;
     conversation_open_answer(c);
     if (conversation_check(c, where, e)) return true;
     conversation_free(c);
@@ -152,7 +158,7 @@ static bool check_role(const Conversation *c, int index, const char *where, Erro
 
 static bool check_message(const Message *m, int index, const char *where, Error *e)
 {
-    const int tags = count_image_tags(m->content, m->n_content);
+    const int tags = conversation_count_tags(m->content, m->n_content);
     if (!utf8_is_valid(m->content, m->n_content))
         return fail(e, ERR_FORMAT, "%s: messages[%d]: the content is not UTF-8", where, index);
     if (m->role != ROLE_USER && (tags > 0 || m->n_images > 0))
@@ -183,7 +189,7 @@ int conversation_images(const Conversation *c)
 
 bool conversation_place_images(const char *content, size_t n, int n_images, Str *out, const char *where, Error *e)
 {
-    const int tags = count_image_tags(content, n);
+    const int tags = conversation_count_tags(content, n);
     if (tags > n_images)
         return fail(e, ERR_FORMAT, "%s has %d <image> tag%s, but there %s %d picture%s", where, tags,
                     tags == 1 ? "" : "s", n_images == 1 ? "is" : "are", n_images, n_images == 1 ? "" : "s");
@@ -195,15 +201,17 @@ bool conversation_place_images(const char *content, size_t n, int n_images, Str 
     return true;
 }
 
+void message_free(Message *m)
+{
+    for (int k = 0; k < m->n_images; k++) free(m->image[k]);
+    free(m->image);
+    free(m->role_name);
+    free(m->content);
+}
+
 void conversation_free(Conversation *c)
 {
-    for (int i = 0; i < c->n; i++) {
-        Message *m = &c->message[i];
-        for (int k = 0; k < m->n_images; k++) free(m->image[k]);
-        free(m->image);
-        free(m->role_name);
-        free(m->content);
-    }
+    for (int i = 0; i < c->n; i++) message_free(&c->message[i]);
     free(c->message);
     *c = (Conversation){ 0 };
 }
@@ -328,8 +336,8 @@ static void put_message(PieceWriter *w, const Message *m)
     case ROLE_SYSTEM: put_text(w, false, s, n); return;
     case ROLE_USER: put_user(w, s, n); return;
     case ROLE_ASSISTANT:
-        put_text(w, true, s, n);
-        put_piece(w, (Piece){ .kind = PIECE_EOS, .is_answer = true }, "");
+        put_text(w, !m->is_given, s, n);
+        put_piece(w, (Piece){ .kind = PIECE_EOS, .is_answer = !m->is_given }, "");
         return;
     }
 }

@@ -23,6 +23,7 @@ typedef struct {
     size_t n_content; /* may contain NUL */
     char **image;     /* names of the pictures, as written */
     int n_images;
+    bool is_given; /* training: an answer that is read and not learnt */
 } Message;
 
 typedef struct {
@@ -35,6 +36,12 @@ typedef struct {
  * last one the assistant's (added empty if it is missing), <image> tags equal to the pictures of a message (an error
  * naming both counts). */
 bool conversation_from_json(Conversation *c, const json_t *list, const char *where, Error *e);
+/* The messages alone, of which nothing is checked but their form: what conversation_check() would say may not hold yet. */
+bool conversation_read(Conversation *c, const json_t *list, const char *where, Error *e);
+/* One more picture for a message. */
+void conversation_add_image(Message *m, const char *name);
+/* The <image> tags in a text. */
+int conversation_count_tags(const char *content, size_t n);
 /* `name`: the role as somebody wrote it, NULL for the official spelling. `images` may be NULL for none. */
 void conversation_add(Conversation *c, Role role, const char *name, const char *content, size_t n,
                       const char *const *images, int n_images);
@@ -49,6 +56,7 @@ bool conversation_place_images(const char *content, size_t n, int n_images, Str 
 /* The role that a name stands for: <|User|>, user, User, and so for Assistant and System. */
 bool role_find(const char *name, Role *out);
 void conversation_free(Conversation *c);
+void message_free(Message *m); /* one that is no longer part of a conversation */
 
 /* The official chat templates: how sft_format (the display string, which is never tokenized) is written. `eos_text`
  * is the tokenizer's end of text as a string. Appends to *out. */

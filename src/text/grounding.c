@@ -459,3 +459,26 @@ int grounding_pixel(double v, int size)
     const double pixel = v / MAX_NORM * size;
     return pixel >= INT_MAX ? INT_MAX : pixel <= INT_MIN ? INT_MIN : (int)pixel;
 }
+
+int grounding_norm(double pixel, double size)
+{
+    return (int)(pixel / size * MAX_NORM + 0.5);
+}
+
+/* --- Writing ----------------------------------------------------------------------------------------------------- */
+
+void grounding_add_ref(Str *out, const char *label, size_t n)
+{
+    str_puts(out, ref_tags.open);
+    str_add(out, label, n);
+    str_puts(out, ref_tags.close);
+}
+
+void grounding_add_det(Str *out, const int (*box)[4], int n)
+{
+    str_puts(out, det_tags.open);
+    for (int i = 0; i < n; i++)
+        str_printf(out, "%s[%d, %d, %d, %d]", i ? ", " : "[", box[i][0], box[i][1], box[i][2], box[i][3]);
+    str_puts(out, "]");
+    str_puts(out, det_tags.close);
+}

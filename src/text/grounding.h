@@ -32,7 +32,14 @@ bool grounding_parse_strict(const char *text, size_t n, Grounding *out);
 bool grounding_parse_tolerant(const char *text, size_t n, Grounding *out);
 void grounding_free(Grounding *g);
 
+/* Writing: <|ref|>label<|/ref|>, and <|det|>[[x1, y1, x2, y2], ...]<|/det|> for n > 0 boxes in 0..999. Appends. */
+void grounding_add_ref(Str *out, const char *label, size_t n);
+void grounding_add_det(Str *out, const int (*box)[4], int n);
+
 /* int(v / 999 * size) in double, truncated toward zero, not clamped. */
 int grounding_pixel(double v, int size);
+/* The nearest of 0..999 for a pixel edge, 0 <= pixel <= size. Back through grounding_pixel() it is off by no more than half
+ * a step of size / 999, and the part of a pixel that is cut off there. */
+int grounding_norm(double pixel, double size);
 
 #endif
