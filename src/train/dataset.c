@@ -37,28 +37,23 @@ static json_t *parse_place(const DataSource *s, const RecordPlace *place, Error 
 }
 
 /* An array of messages is one record. That it is one is told by its first element; what cannot be parsed is none. */
-static bool join_messages(DataSource *s, Error *e)
+static void join_messages(DataSource *s)
 {
     RecordIndex *x = &s->records;
     Error none;
-    if (x->by_lines || x->n == 0) return true;
+    if (x->whole.n == 0 || x->n == 0) return;
     json_t *first = parse_place(s, &x->place[0], &none);
-    const bool is_message = json_object_get(first, "role") && !json_object_get(first, "messages");
+    if (json_object_get(first, "role") && !json_object_get(first, "messages")) {
+        x->place[0] = x->whole;
+        x->n = 1;
+    }
     json_decref(first);
-    if (!is_message) return true;
-    if (s->file.n > MAX_RECORD_BYTES)
-        return fail(e, ERR_LIMIT, "%s: a conversation of %zu bytes, at most %d are read", s->file.path, s->file.n,
-                    MAX_RECORD_BYTES);
-    const size_t begin = x->place[0].at, last = x->place[x->n - 1].at + x->place[x->n - 1].n;
-    x->place[0] = (RecordPlace){ begin, (uint32_t)(last - begin), x->place[0].line };
-    x->n = 1;
-    return true;
 }
 
 static bool open_records(Dataset *d, DataSource *s, const char *path, Error *e)
 {
-    if (!file_open(&s->file, path, e) || !record_index_read(&s->records, &s->file, e) || !join_messages(s, e))
-        return false;
+    if (!file_open(&s->file, path, e) || !record_index_read(&s->records, &s->file, e)) return false;
+    join_messages(s);
     s->first = d->n_records;
     d->n_records += s->records.n;
     return true;
@@ -84,12 +79,6 @@ static bool add_folder_of(DataFolders *f, const char *path, Error *e)
 static bool add_root(DataFolders *f, const DatasetOptions *o, Error *e)
 {
     return !o->data_root || data_folders_add(f, o->data_root, e);
-}
-
-static bool add_file(Dataset *d, const char *path, const DatasetOptions *o, Error *e)
-{
-    DataSource *s = add_source(d, path, o->allow_outside);
-    return open_records(d, s, path, e) && add_folder_of(&s->folders, path, e) && add_root(&s->folders, o, e);
 }
 
 /* ---- a meta file ---- */
@@ -177,37 +166,31 @@ static bool add_meta(Dataset *d, const json_t *meta, const char *path, const Dat
 
 /* ---- all ---- */
 
-/* The object that a file consists of, if that is a meta file: no record, and every member names a file or tries to. */
-static bool read_meta(const char *path, json_t **meta, Error *e)
+/* *meta: what a file consists of, if that is one object and no record. Caller: json_decref(). */
+static bool take_meta(const DataSource *s, json_t **meta, Error *e)
 {
-    RecordIndex x;
-    FileIn f;
-    bool ok = true;
+    const RecordIndex *x = &s->records;
     *meta = NULL;
-    if (str_ends(path, ".jsonl")) return true;
-    if (!file_open(&f, path, e)) return false;
-    ok = record_index_read(&x, &f, e);
-    if (ok && x.n == 1 && !x.by_lines) {
-        char *text;
-        ok = record_index_take(&f, &x.place[0], &text, e);
-        json_t *v = ok ? json_parse_part(text, x.place[0].n, path, (int)x.place[0].line, e) : NULL;
-        if (ok) free(text);
-        ok = v != NULL;
-        if (json_is_object(v) && !json_object_get(v, "messages") && !json_object_get(v, "role"))
-            *meta = v;
-        else
-            json_decref(v);
-    }
-    record_index_free(&x);
-    file_close(&f);
-    return ok;
+    if (x->n != 1 || x->whole.n > 0 || str_ends(s->file.path, ".jsonl")) return true;
+    json_t *v = parse_place(s, &x->place[0], e);
+    if (!v) return false;
+    if (json_is_object(v) && !json_object_get(v, "messages"))
+        *meta = v;
+    else
+        json_decref(v);
+    return true;
 }
 
 static bool add_path(Dataset *d, const char *path, const DatasetOptions *o, Error *e)
 {
-    json_t *meta;
-    if (!read_meta(path, &meta, e)) return false;
-    const bool ok = meta ? add_meta(d, meta, path, o, e) : add_file(d, path, o, e);
+    json_t *meta = NULL;
+    DataSource *s = add_source(d, path, o->allow_outside);
+    if (!open_records(d, s, path, e) || !take_meta(s, &meta, e)) return false;
+    if (!meta) return add_folder_of(&s->folders, path, e) && add_root(&s->folders, o, e);
+    d->n_records -= s->records.n;
+    d->n_sources--;
+    source_free(s);
+    const bool ok = add_meta(d, meta, path, o, e);
     json_decref(meta);
     return ok;
 }

@@ -67,7 +67,6 @@ static bool add_place(RecordIndex *x, Scanner *s, size_t begin, size_t end, size
 
 static bool scan_lines(RecordIndex *x, Scanner *s)
 {
-    x->by_lines = true;
     while (skip_space(s) >= 0) {
         const size_t begin = s->at, line = s->line;
         size_t end = begin;
@@ -123,6 +122,7 @@ static bool scan_element(RecordIndex *x, Scanner *s)
 
 static bool scan_array(RecordIndex *x, Scanner *s)
 {
+    const size_t begin = s->at, line = s->line;
     step(s);
     if (skip_space(s) == ']') {
         step(s);
@@ -135,6 +135,7 @@ static bool scan_array(RecordIndex *x, Scanner *s)
             step(s);
             if (c == ']') break;
         }
+    if (s->at - begin <= MAX_RECORD_BYTES) x->whole = (RecordPlace){ begin, (uint32_t)(s->at - begin), (uint32_t)line };
     return skip_space(s) < 0 ? !s->failed : fail_at(s, s->line, "something behind the end of the array");
 }
 

@@ -20,7 +20,8 @@ typedef struct {
 typedef struct {
     RecordPlace *place;
     size_t n, capacity;
-    bool by_lines;
+    RecordPlace
+        whole; /* of a JSON array, brackets included; n is 0 where there is none or it is over MAX_RECORD_BYTES */
 } RecordIndex;
 
 /* Errors name file and line: an array that does not end, what stands between two elements, a record over MAX_RECORD_BYTES. */

@@ -1,49 +1,9 @@
 /* test_train_samples.c - samples for training against the official processor: ids, labels and image places of the reference's
  * training batches and of every conversation, with and without masked questions. */
-#include "train/dataset.h"
-
-#include "model/model.h"
-
 #include "golden_model.h"
-#include "temp_folder.h"
+#include "train_support.h"
 
 static const char *const trained_models[] = { "micro-mha", "micro-mla", "micro-mla-noaux" };
-
-typedef struct {
-    Config config;
-    Tokenizer *tokenizer;
-    ModelSource *source;
-    SampleRules rules;
-} Rules;
-
-static Rules rules_of(const char *model)
-{
-    Error e;
-    Rules r = { 0 };
-    r.source = model_source_open(model_file(model, ""), &e);
-    if (!r.source || !config_read(&r.config, r.source, &e) ||
-        !(r.tokenizer = model_tokenizer(r.source, r.config.processor.pad_token, &e)))
-        fail_msg("%s", e.text);
-    return r;
-}
-
-static const SampleRules *use_rules(Rules *r, bool mask_prompt)
-{
-    r->rules = (SampleRules){ .config = &r->config,
-                              .tokenizer = r->tokenizer,
-                              .added = ADDED_ALL,
-                              .mask_prompt = mask_prompt,
-                              .max_length = 4096,
-                              .pictures = IMAGE_DEFAULTS };
-    return &r->rules;
-}
-
-static void free_rules(Rules *r)
-{
-    tokenizer_close(r->tokenizer);
-    config_free(&r->config);
-    model_source_close(r->source);
-}
 
 /* The conversations of a list as JSON lines, read back as a dataset whose pictures are the reference's. */
 static void open_data(Dataset *d, TempFolder *t, const json_t *conversations)
@@ -62,13 +22,6 @@ static void open_data(Dataset *d, TempFolder *t, const json_t *conversations)
     str_free(&lines);
     const char *path = temp_path(t, "data.jsonl");
     if (!dataset_open(d, &path, 1, &(DatasetOptions){ golden_or_skip("images"), true }, &e)) fail_msg("%s", e.text);
-}
-
-static void take_sample(Sample *s, const Dataset *d, size_t i, const SampleRules *rules, SampleDepth depth)
-{
-    Error e;
-    Fault fault;
-    if (!dataset_sample(d, i, rules, depth, s, &fault, &e)) fail_msg("%s (%s)", e.text, fault_name(fault));
 }
 
 static bool flag_at(const FileTensor *t, size_t i)
@@ -105,7 +58,8 @@ static void training_batches_are_the_references(void **state)
     for (int m = 0; m < 3; m++) {
         json_t *c = load_case(trained_models[m]);
         TensorFiles *t = load_expected(trained_models[m], "expected_train.safetensors");
-        Rules r = rules_of(trained_models[m]);
+        Rules r;
+        open_rules(&r, trained_models[m]);
         for (int b = 0; b < 2; b++) {
             Dataset d;
             TempFolder folder = temp_open();
@@ -114,14 +68,14 @@ static void training_batches_are_the_references(void **state)
             assert_int_equal(d.n_records, 2);
             for (size_t i = 0; i < 2; i++) {
                 Sample s;
-                take_sample(&s, &d, i, use_rules(&r, true), SAMPLE_LENGTH);
+                take_good(&s, &d, i, &r.rules, SAMPLE_LENGTH);
                 check_row(t, batches[b], i, &s);
                 sample_free(&s);
             }
             dataset_close(&d);
             temp_close(&folder);
         }
-        free_rules(&r);
+        close_rules(&r);
         tensor_files_close(t);
         json_decref(c);
     }
@@ -160,10 +114,12 @@ static bool compare_labels(const Dataset *d, size_t k, Rules *r, const char *mod
     snprintf(path, sizeof path, "%s/expected_%s.safetensors", model, golden_conversations[k]);
     if (access(golden_path(path), F_OK) != 0) return false;
     TensorFiles *t = load_expected(model, strchr(path, '/') + 1);
-    take_sample(&s, d, k, use_rules(r, true), SAMPLE_LENGTH);
+    r->rules.mask_prompt = true;
+    take_good(&s, d, k, &r->rules, SAMPLE_LENGTH);
     check_labels(t, "target_ids_mask_prompt_true", &s);
     sample_free(&s);
-    take_sample(&s, d, k, use_rules(r, false), SAMPLE_LENGTH);
+    r->rules.mask_prompt = false;
+    take_good(&s, d, k, &r->rules, SAMPLE_LENGTH);
     check_labels(t, "target_ids_mask_prompt_false", &s);
     sample_free(&s);
     tensor_files_close(t);
@@ -176,14 +132,15 @@ static void labels_are_the_processors_masked_or_not(void **state)
     int compared = 0;
     for (int m = 0; m < N_GOLDEN_MODELS; m++) {
         json_t *reference = load_case(golden_models[m]), *list = answered_conversations(reference);
-        Rules r = rules_of(golden_models[m]);
+        Rules r;
+        open_rules(&r, golden_models[m]);
         Dataset d;
         TempFolder folder = temp_open();
         open_data(&d, &folder, list);
         for (size_t k = 0; k < N_GOLDEN_CONVERSATIONS; k++) compared += compare_labels(&d, k, &r, golden_models[m]);
         dataset_close(&d);
         temp_close(&folder);
-        free_rules(&r);
+        close_rules(&r);
         json_decref(list);
         json_decref(reference);
     }
