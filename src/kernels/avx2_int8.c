@@ -8,6 +8,7 @@
 
 enum { INT8_M = 4 }; /* 8 sums, 2 weights, 1 activation; the accumulators rest in memory */
 #define INT8_MORE_TILES(TILE, planes, nv)
+#define FEW_ROWS 4
 #include "kernels/simd_int8.inc"
 
 INT8_FUNCTIONS(avx2)

@@ -11,7 +11,12 @@
  *     Q8_0    f16 d, int8 q[32]             d q
  *     Q4_0    f16 d, 16 bytes               d (q - 8); byte j: element j in the low half, element 16 + j in the high one
  *     IQ4_NL  f16 d, 16 bytes, as Q4_0      d iq4_nl[q]
- * The last block of a row is filled up with zeros; bytes of a row are dtype_row_bytes(). */
+ * The last block of a row is filled up with zeros; bytes of a row are dtype_row_bytes().
+ *
+ * The x16 types hold the same blocks, of 16 rows side by side, so that a vector of 16, 8 or 4 outputs is loaded in one
+ * piece and a strip of rows is one stream: a matrix has whole strips of 16 rows, in order, each as large as its rows and holding
+ *     for each block of k:  f16 d[16], then groups of four bytes of the 16 rows in turn: bytes 0-3 of q of each row, 4-7, ...
+ * interleave.h makes them. */
 typedef enum {
     DT_F32,
     DT_BF16,
@@ -20,6 +25,10 @@ typedef enum {
     DT_Q8_0 = DT_PLAIN_TYPES,
     DT_Q4_0,
     DT_IQ4_NL,
+    DT_ROW_TYPES,
+    DT_Q8_0_X16 = DT_ROW_TYPES,
+    DT_Q4_0_X16,
+    DT_IQ4_NL_X16,
     DT_MATRIX_TYPES,
     DT_F64 = DT_MATRIX_TYPES,
     DT_I64,
@@ -30,7 +39,7 @@ typedef enum {
 } DType;
 
 size_t dtype_bytes(DType t);               /* of one element; not for quantised types */
-size_t dtype_row_bytes(DType t, size_t n); /* of a row of n elements; n below SIZE_MAX / 8 */
+size_t dtype_row_bytes(DType t, size_t n); /* of a row of n elements, its share of a strip; n below SIZE_MAX / 8 */
 const char *dtype_name(DType t);           /* safetensors and GGUF names: "F32", "BF16", ..., "Q4_0" */
 
 enum { QUANT_BLOCK = 32 };
@@ -39,6 +48,22 @@ extern const int8_t iq4_nl[16];
 static inline int dtype_is_quantised(DType t)
 {
     return t >= DT_PLAIN_TYPES && t < DT_MATRIX_TYPES;
+}
+
+enum { STRIP_ROWS = 16 };
+static inline int dtype_is_x16(DType t)
+{
+    return t >= DT_ROW_TYPES && t < DT_MATRIX_TYPES;
+}
+/* The type whose blocks an x16 type holds; another type itself. */
+static inline DType dtype_of_rows(DType t)
+{
+    return dtype_is_x16(t) ? (DType)(t - DT_ROW_TYPES + DT_PLAIN_TYPES) : t;
+}
+/* The x16 type of a quantised type, another type itself. */
+static inline DType dtype_x16(DType t)
+{
+    return dtype_is_quantised(t) && !dtype_is_x16(t) ? (DType)(t - DT_PLAIN_TYPES + DT_ROW_TYPES) : t;
 }
 
 static inline float bf16_to_f32(uint16_t b)

@@ -27,6 +27,10 @@ INLINE I i_broadcast(const void *p)
     memcpy(&four, p, sizeof four);
     return _mm256_set1_epi32(four);
 }
+INLINE I i_load(const void *p)
+{
+    return _mm256_loadu_si256(p);
+}
 INLINE I i_add(I a, I b)
 {
     return _mm256_add_epi32(a, b);

@@ -30,6 +30,10 @@ INLINE I i_broadcast(const void *p)
     memcpy(&four, p, sizeof four);
     return _mm512_set1_epi32(four);
 }
+INLINE I i_load(const void *p)
+{
+    return _mm512_loadu_si512(p);
+}
 INLINE I i_add(I a, I b)
 {
     return _mm512_add_epi32(a, b);

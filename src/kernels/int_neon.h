@@ -26,6 +26,10 @@ INLINE I i_broadcast(const void *p)
     memcpy(&four, p, sizeof four);
     return vdupq_n_s32(four);
 }
+INLINE I i_load(const void *p)
+{
+    return vreinterpretq_s32_u8(vld1q_u8(p));
+}
 INLINE I i_add(I a, I b)
 {
     return vaddq_s32(a, b);

@@ -4,19 +4,29 @@
 
 #include "kernels/kernels.h"
 
+/* X(name, type) for each quantised type. */
+#define QUANTISED_TYPES(X)                                                                                             \
+    X(q8_0, DT_Q8_0)                                                                                                   \
+    X(q4_0, DT_Q4_0)                                                                                                   \
+    X(iq4_nl, DT_IQ4_NL) X(q8_0_x16, DT_Q8_0_X16) X(q4_0_x16, DT_Q4_0_X16) X(iq4_nl_x16, DT_IQ4_NL_X16)
+
 /* int8 products of a level; INT8_PRODUCTS is its row of the table. */
 #define INT8_LEVEL(level)                                                                                              \
     size_t level##_int8_bytes(int k);                                                                                  \
-    INT8_PRODUCT(level, q8_0) INT8_PRODUCT(level, q4_0) INT8_PRODUCT(level, iq4_nl)
+    INT8_PRODUCT(level, q8_0)                                                                                          \
+    INT8_PRODUCT(level, q4_0)                                                                                          \
+    INT8_PRODUCT(level, iq4_nl)                                                                                        \
+    INT8_PRODUCT(level, q8_0_x16) INT8_PRODUCT(level, q4_0_x16) INT8_PRODUCT(level, iq4_nl_x16)
 #define INT8_PRODUCT(level, type)                                                                                      \
     void level##_int8_prepare_##type(void *xp, const float *x, int k);                                                 \
     void level##_int8_matmul_##type(float *y, size_t ldy, const void *xp, int m, const void *w, size_t w_stride,       \
                                     int n, int k);
+#define INT8_ENTRY(level, name) { level##_int8_bytes, level##_int8_prepare_##name, level##_int8_matmul_##name }
 #define INT8_PRODUCTS(level)                                                                                           \
     {                                                                                                                  \
-        [DT_Q8_0] = { level##_int8_bytes, level##_int8_prepare_q8_0, level##_int8_matmul_q8_0 },                       \
-        [DT_Q4_0] = { level##_int8_bytes, level##_int8_prepare_q4_0, level##_int8_matmul_q4_0 },                       \
-        [DT_IQ4_NL] = { level##_int8_bytes, level##_int8_prepare_iq4_nl, level##_int8_matmul_iq4_nl },                 \
+        [DT_Q8_0] = INT8_ENTRY(level, q8_0), [DT_Q8_0_X16] = INT8_ENTRY(level, q8_0_x16),                              \
+        [DT_Q4_0] = INT8_ENTRY(level, q4_0), [DT_Q4_0_X16] = INT8_ENTRY(level, q4_0_x16),                              \
+        [DT_IQ4_NL] = INT8_ENTRY(level, iq4_nl), [DT_IQ4_NL_X16] = INT8_ENTRY(level, iq4_nl_x16),                      \
     }
 
 extern const Kernels kernels_scalar;
@@ -47,15 +57,15 @@ size_t scalar_prepared_bytes_f32(int k);
 size_t scalar_prepared_bytes_int8(int k);
 void scalar_prepare_f32(void *xp, const float *x, int k);
 void scalar_prepare_int8(void *xp, const float *x, int k);
-#define SCALAR_QUANTISED(type)                                                                                         \
-    void scalar_matmul_##type(float *y, size_t ldy, const void *xp, int m, const void *w, size_t w_stride, int n,      \
+#define SCALAR_QUANTISED(name, type)                                                                                   \
+    void scalar_matmul_##name(float *y, size_t ldy, const void *xp, int m, const void *w, size_t w_stride, int n,      \
                               int k);                                                                                  \
-    void scalar_matmul_int8_##type(float *y, size_t ldy, const void *xp, int m, const void *w, size_t w_stride, int n, \
+    void scalar_matmul_int8_##name(float *y, size_t ldy, const void *xp, int m, const void *w, size_t w_stride, int n, \
                                    int k);
-SCALAR_QUANTISED(q8_0)
-SCALAR_QUANTISED(q4_0)
-SCALAR_QUANTISED(iq4_nl)
+QUANTISED_TYPES(SCALAR_QUANTISED)
 #undef SCALAR_QUANTISED
+#define SCALAR_QUANTISED_ENTRY(name, type)                                                                             \
+    [type] = { scalar_prepared_bytes_f32, scalar_prepare_f32, scalar_matmul_##name },
 
 /* The error function stays with the C library at every level: the exact gelu is rare (the mlp_gelu projector). */
 void scalar_gelu_erf(float *y, const float *x, int n);

@@ -3,6 +3,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "kernels/interleave.h"
 #include "kernels/levels.h"
 
 /* Element c of a row; the address may be odd. */
@@ -126,27 +127,48 @@ void scalar_prepare_int8(void *xp, const float *x, int k)
     }
 }
 
-/* Sums of whole numbers are exact; one f32 step a block. */
-static float dot_int8(DType t, const unsigned char *x, const unsigned char *w, int k)
+/* Quantised rows of W, and how to find a block of one. */
+typedef struct {
+    DType type;
+    const unsigned char *w;
+    size_t stride;
+} Blocks;
+enum { MOST_BLOCK_BYTES = 34 };
+
+/* Block b of row j; `room` is for one of a strip. */
+static const unsigned char *block_at(const Blocks *s, int j, int b, unsigned char room[MOST_BLOCK_BYTES])
 {
+    const size_t bytes = dtype_row_bytes(s->type, 1), at = (size_t)b * bytes;
+    if (!dtype_is_x16(s->type)) return s->w + (size_t)j * s->stride + at;
+    const unsigned char *strip = s->w + (size_t)(j / STRIP_ROWS * STRIP_ROWS) * s->stride;
+    interleaved_block(s->type, room, strip + STRIP_ROWS * at, j % STRIP_ROWS);
+    return room;
+}
+
+/* Row j times x. Sums of whole numbers are exact; one f32 step a block. */
+static float dot_int8(const Blocks *s, const unsigned char *x, int j, int k)
+{
+    unsigned char room[MOST_BLOCK_BYTES];
     const int8_t *xq = (const int8_t *)x + int8_scales_bytes(k);
     int8_t wq[QUANT_BLOCK];
     float sum = 0;
-    for (int c = 0, b = 0; c < k; c += QUANT_BLOCK, b++, w += dtype_row_bytes(t, 1)) {
+    for (int c = 0, b = 0; c < k; c += QUANT_BLOCK, b++) {
+        const unsigned char *w = block_at(s, j, b, room);
         int whole = 0;
-        block_of(t, w, wq);
+        block_of(dtype_of_rows(s->type), w, wq);
         for (int i = 0; i < QUANT_BLOCK; i++) whole += wq[i] * xq[c + i];
         sum += (float)whole * (load_f16(w, 0) * load_f32(x, b));
     }
     return sum;
 }
 
-static float dot_dequantised(DType t, const unsigned char *x, const unsigned char *w, int k)
+static float dot_dequantised(const Blocks *s, const unsigned char *x, int j, int k)
 {
+    unsigned char room[MOST_BLOCK_BYTES];
     float wf[QUANT_BLOCK], sum = 0;
-    for (int c = 0; c < k; c += QUANT_BLOCK, w += dtype_row_bytes(t, 1)) {
+    for (int c = 0, b = 0; c < k; c += QUANT_BLOCK, b++) {
         const int n = k - c < QUANT_BLOCK ? k - c : QUANT_BLOCK;
-        dequantise(t, wf, w, n);
+        dequantise(dtype_of_rows(s->type), wf, block_at(s, j, b, room), n);
         for (int i = 0; i < n; i++) sum += load_f32(x, c + i) * wf[i];
     }
     return sum;
@@ -155,17 +177,17 @@ static float dot_dequantised(DType t, const unsigned char *x, const unsigned cha
 #define MATMUL(name, prepared_bytes, dot, type)                                                                        \
     void name(float *y, size_t ldy, const void *xp, int m, const void *w, size_t w_stride, int n, int k)               \
     {                                                                                                                  \
+        const Blocks s = { type, w, w_stride };                                                                        \
         for (int i = 0; i < m; i++)                                                                                    \
             for (int j = 0; j < n; j++)                                                                                \
-                y[(size_t)i * ldy + (size_t)j] = dot(type, (const unsigned char *)xp + (size_t)i * prepared_bytes(k),  \
-                                                     (const unsigned char *)w + (size_t)j * w_stride, k);              \
+                y[(size_t)i * ldy + (size_t)j] =                                                                       \
+                    dot(&s, (const unsigned char *)xp + (size_t)i * prepared_bytes(k), j, k);                          \
     }
-MATMUL(scalar_matmul_q8_0, scalar_prepared_bytes_f32, dot_dequantised, DT_Q8_0)
-MATMUL(scalar_matmul_q4_0, scalar_prepared_bytes_f32, dot_dequantised, DT_Q4_0)
-MATMUL(scalar_matmul_iq4_nl, scalar_prepared_bytes_f32, dot_dequantised, DT_IQ4_NL)
-MATMUL(scalar_matmul_int8_q8_0, scalar_prepared_bytes_int8, dot_int8, DT_Q8_0)
-MATMUL(scalar_matmul_int8_q4_0, scalar_prepared_bytes_int8, dot_int8, DT_Q4_0)
-MATMUL(scalar_matmul_int8_iq4_nl, scalar_prepared_bytes_int8, dot_int8, DT_IQ4_NL)
+#define QUANTISED_MATMULS(name, type)                                                                                  \
+    MATMUL(scalar_matmul_##name, scalar_prepared_bytes_f32, dot_dequantised, type)                                     \
+    MATMUL(scalar_matmul_int8_##name, scalar_prepared_bytes_int8, dot_int8, type)
+QUANTISED_TYPES(QUANTISED_MATMULS)
+#undef QUANTISED_MATMULS
 #undef MATMUL
 
 static void to_f32_q8_0(float *y, const void *x, int n)
@@ -336,6 +358,8 @@ static void rope_interleaved(float *x, const float *cosine, const float *sine, i
     for (int i = 0; i < h; i++) x[i + h] = odd[i];
 }
 
+#define INT8_DEFINITION(name, type)                                                                                    \
+    [type] = { scalar_prepared_bytes_int8, scalar_prepare_int8, scalar_matmul_int8_##name },
 const Kernels kernels_scalar = {
     .name = "scalar",
     .matmul = {
@@ -343,15 +367,11 @@ const Kernels kernels_scalar = {
             [DT_F32] = { scalar_prepared_bytes_f32, scalar_prepare_f32, matmul_f32 },
             [DT_BF16] = { scalar_prepared_bytes_f32, scalar_prepare_f32, matmul_bf16 },
             [DT_F16] = { scalar_prepared_bytes_f32, scalar_prepare_f32, matmul_f16 },
-            [DT_Q8_0] = { scalar_prepared_bytes_f32, scalar_prepare_f32, scalar_matmul_q8_0 },
-            [DT_Q4_0] = { scalar_prepared_bytes_f32, scalar_prepare_f32, scalar_matmul_q4_0 },
-            [DT_IQ4_NL] = { scalar_prepared_bytes_f32, scalar_prepare_f32, scalar_matmul_iq4_nl },
+            QUANTISED_TYPES(SCALAR_QUANTISED_ENTRY)
         },
         [COMPUTE_BF16] = { [DT_BF16] = { prepared_bytes_bf16, prepare_bf16, matmul_bf16_bf16 } },
         [COMPUTE_INT8] = {
-            [DT_Q8_0] = { scalar_prepared_bytes_int8, scalar_prepare_int8, scalar_matmul_int8_q8_0 },
-            [DT_Q4_0] = { scalar_prepared_bytes_int8, scalar_prepare_int8, scalar_matmul_int8_q4_0 },
-            [DT_IQ4_NL] = { scalar_prepared_bytes_int8, scalar_prepare_int8, scalar_matmul_int8_iq4_nl },
+            QUANTISED_TYPES(INT8_DEFINITION)
         },
     },
     .matmul_add = { [DT_F32] = matmul_add_f32, [DT_BF16] = matmul_add_bf16, [DT_F16] = matmul_add_f16 },

@@ -9,6 +9,7 @@
 #include "base/rng.h"
 #include "bench_kernels.h"
 #include "emulated_bf16.h"
+#include "kernels/interleave.h"
 #include "kernels/machine.h"
 
 #include "support.h" /* last: cmocka has a macro fail() */
@@ -106,28 +107,40 @@ static int all_products(Product *p)
 
 enum { MOST_PRODUCTS = CPU_LEVELS * COMPUTE_TYPES * DT_MATRIX_TYPES + 1 };
 
+/* Rows of weights. */
+typedef struct {
+    DType type;
+    const unsigned char *at;
+    size_t stride;
+} Matrix;
+
 /* The whole number of element c of a quantised row, and the scale of its block. */
-static int quantum(DType t, const unsigned char *row, int c, double *d)
+static int quantum(const Matrix *w, int row, int c, double *d)
 {
-    const unsigned char *block = row + (size_t)(c / QUANT_BLOCK) * dtype_row_bytes(t, 1), *q = block + 2;
-    const int i = c % QUANT_BLOCK, nibble = i < 16 ? q[i % 16] & 15 : q[i % 16] >> 4;
+    const bool x16 = dtype_is_x16(w->type);
+    const DType t = dtype_of_rows(w->type);
+    const int lane = x16 ? row % 16 : 0, i = c % QUANT_BLOCK, byte = t == DT_Q8_0 ? i : i % 16;
+    const size_t block = (size_t)(c / QUANT_BLOCK) * dtype_row_bytes(w->type, 1) * (x16 ? 16 : 1);
+    const unsigned char *b = w->at + (size_t)(row - lane) * w->stride + block;
+    const unsigned char *q = x16 ? b + 32 + byte / 4 * 64 + lane * 4 + byte % 4 : b + 2 + byte;
+    const int nibble = i < 16 ? *q & 15 : *q >> 4;
     uint16_t h;
-    memcpy(&h, block, sizeof h);
+    memcpy(&h, b + 2 * lane, sizeof h);
     *d = (double)f16_to_f32(h);
-    return t == DT_Q8_0 ? (int8_t)q[i] : t == DT_Q4_0 ? nibble - 8 : iq4_nl[nibble];
+    return t == DT_Q8_0 ? (int8_t)*q : t == DT_Q4_0 ? nibble - 8 : iq4_nl[nibble];
 }
 
-/* Element c of a row. */
-static double weight_value(DType t, const unsigned char *row, int c)
+static double weight_value(const Matrix *w, int row, int c)
 {
     uint16_t h;
     float f;
     double d;
-    if (dtype_is_quantised(t)) return quantum(t, row, c, &d) * d;
-    memcpy(&h, row + (size_t)c * dtype_bytes(t), sizeof h);
-    if (t == DT_BF16) return (double)bf16_to_f32(h);
-    if (t == DT_F16) return (double)f16_to_f32(h);
-    memcpy(&f, row + (size_t)c * sizeof f, sizeof f);
+    if (dtype_is_quantised(w->type)) return quantum(w, row, c, &d) * d;
+    const unsigned char *at = w->at + (size_t)row * w->stride + (size_t)c * dtype_bytes(w->type);
+    memcpy(&h, at, sizeof h);
+    if (w->type == DT_BF16) return (double)bf16_to_f32(h);
+    if (w->type == DT_F16) return (double)f16_to_f32(h);
+    memcpy(&f, at, sizeof f);
     return (double)f;
 }
 
@@ -138,6 +151,24 @@ static void random_plain_row(DType t, unsigned char *row, int k)
         const uint16_t h = t == DT_BF16 ? f32_to_bf16(v) : f32_to_f16(v);
         memcpy(row + (size_t)c * dtype_bytes(t), t == DT_F32 ? (const void *)&v : &h, dtype_bytes(t));
     }
+}
+
+/* Whole strips of an x16 type, for which `stride` is the row. */
+static void interleave(DType t, unsigned char *w, int rows, int k, size_t stride)
+{
+    assert_int_equal(rows % STRIP_ROWS, 0);
+    assert_int_equal(stride, dtype_row_bytes(t, (size_t)k));
+    Fenced strip = fenced(STRIP_ROWS * stride), row = fenced(stride);
+    for (int j = 0; j < rows; j += STRIP_ROWS) {
+        unsigned char *at = w + (size_t)j * stride;
+        interleave_rows(t, strip.data, at, (size_t)k);
+        for (int r = 0; r < STRIP_ROWS; r++) {
+            interleaved_row(t, row.data, strip.data, r, (size_t)k);
+            assert_memory_equal(row.data, at + (size_t)r * stride, stride);
+        }
+        memcpy(at, strip.data, strip.bytes);
+    }
+    unfence(&strip), unfence(&row);
 }
 
 /* Any bytes, many of them -128, and scales that differ, now and then zero; past k there are no zeros, as a foreign file may have it. */
@@ -158,6 +189,7 @@ static Fenced random_weights(DType t, int rows, int k, size_t stride)
     memset(f.data, 0xff, f.bytes);
     for (int j = 0; j < rows; j++)
         (dtype_is_quantised(t) ? random_blocks : random_plain_row)(t, f.data + (size_t)j * stride, k);
+    if (dtype_is_x16(t)) interleave(t, f.data, rows, k, stride);
     return f;
 }
 
@@ -167,10 +199,19 @@ typedef struct {
     Fenced x, xp, w, y;
 } Case;
 
+/* How many columns of y are computed together at least: the rows of a strip. */
+static int columns(DType t)
+{
+    return dtype_is_x16(t) ? STRIP_ROWS : 1;
+}
+
+/* n is rounded up to whole strips. */
 static Case make_case(const Product *p, int m, int n, int k)
 {
+    const int strip = columns(p->type);
+    n = (n + strip - 1) / strip * strip;
     Case c = { .m = m, .n = n, .k = k };
-    c.stride = dtype_row_bytes(p->type, (size_t)k) + (size_t)pick(12);
+    c.stride = dtype_row_bytes(p->type, (size_t)k) + (size_t)(strip > 1 ? 0 : pick(12));
     c.ldy = (size_t)(n + pick(3));
     c.x = fenced_floats(m * k, normal);
     c.xp = fenced((size_t)m * p->matmul.prepared_bytes(k));
@@ -179,6 +220,11 @@ static Case make_case(const Product *p, int m, int n, int k)
     for (int i = 0; i < m; i++)
         p->matmul.prepare(c.xp.data + (size_t)i * p->matmul.prepared_bytes(k), floats(&c.x) + i * k, k);
     return c;
+}
+
+static Matrix matrix_of(const Product *p, const Case *c)
+{
+    return (Matrix){ p->type, c->w.data, c->stride };
 }
 
 static void end_case(Case *c)
@@ -213,7 +259,7 @@ static float quantise(int *q, const float *x, int n)
     return d;
 }
 
-static Truth true_int8(DType t, const float *x, const unsigned char *row, int k)
+static Truth true_int8(const Matrix *w, const float *x, int row, int k)
 {
     Truth y = { 0 };
     for (int c = 0; c < k; c += QUANT_BLOCK) {
@@ -221,19 +267,20 @@ static Truth true_int8(DType t, const float *x, const unsigned char *row, int k)
         int q[QUANT_BLOCK], whole = 0;
         double d = 0;
         const float dx = quantise(q, x + c, n);
-        for (int i = 0; i < n; i++) whole += q[i] * quantum(t, row, c + i, &d);
+        for (int i = 0; i < n; i++) whole += q[i] * quantum(w, row, c + i, &d);
         add_to(&y, whole * (double)((float)d * dx));
     }
     return y;
 }
 
-static Truth true_product(const Product *p, const float *x, const unsigned char *row, int k)
+static Truth true_product(const Product *p, const Case *in, const float *x, int row)
 {
-    if (p->compute == COMPUTE_INT8) return true_int8(p->type, x, row, k);
+    const Matrix w = matrix_of(p, in);
+    if (p->compute == COMPUTE_INT8) return true_int8(&w, x, row, in->k);
     Truth y = { 0 };
-    for (int c = 0; c < k; c++) {
+    for (int c = 0; c < in->k; c++) {
         const double xc = p->compute == COMPUTE_BF16 ? (double)bf16_to_f32(f32_to_bf16(x[c])) : (double)x[c];
-        add_to(&y, xc * weight_value(p->type, row, c));
+        add_to(&y, xc * weight_value(&w, row, c));
     }
     return y;
 }
@@ -252,7 +299,7 @@ static double product_error(const Product *p, const Case *c, int every)
     gaps_hold(c);
     for (int i = 0; i < c->m; i++)
         for (int j = 0; j < c->n; j += every) {
-            const Truth t = true_product(p, floats(&c->x) + i * c->k, c->w.data + (size_t)j * c->stride, c->k);
+            const Truth t = true_product(p, c, floats(&c->x) + i * c->k, j);
             const double error = fabs((double)floats(&c->y)[(size_t)i * c->ldy + (size_t)j] - t.sum);
             if (!(error <= t.size)) return INFINITY;
             if (t.size > 0) worst = worse(worst, error / t.size);
@@ -294,8 +341,9 @@ static void products_do_not_know_their_company(void **state)
             mm->run(floats(&c.y), c.ldy, c.xp.data, c.m, c.w.data, c.stride, c.n, c.k);
             for (int i = 0; i < c.m; i++)
                 for (int j = 0, nb; j < c.n; j += nb) {
+                    const int strip = columns(product[p].type);
                     float alone[64];
-                    nb = 1 + pick(c.n - j);
+                    nb = (1 + pick((c.n - j) / strip)) * strip;
                     mm->run(alone, 1, c.xp.data + (size_t)i * mm->prepared_bytes(c.k), 1,
                             c.w.data + (size_t)j * c.stride, c.stride, nb, c.k);
                     assert_memory_equal(alone, floats(&c.y) + (size_t)i * c.ldy + j, (size_t)nb * sizeof(float));
@@ -339,26 +387,31 @@ static void spoil_scales(const Case *c, DType t)
 {
     for (int j = 0; j < c->n; j++)
         for (int b = 0; b < (c->k + QUANT_BLOCK - 1) / QUANT_BLOCK; b++) {
+            const int lane = dtype_is_x16(t) ? j % STRIP_ROWS : 0;
+            const size_t block = (size_t)b * dtype_row_bytes(t, 1) * (size_t)columns(t);
             const uint16_t d = (uint16_t)rng_next(&rng);
             if (pick(4) == 0)
-                memcpy(c->w.data + (size_t)j * c->stride + (size_t)b * dtype_row_bytes(t, 1), &d, sizeof d);
+                memcpy(c->w.data + (size_t)(j - lane) * c->stride + block + (size_t)lane * sizeof d, &d, sizeof d);
         }
 }
 
 static void check_spoilt(const Product *p, const Case *c)
 {
+    const int strip = columns(p->type);
     for (int i = 0; i < c->m; i++)
         for (int j = 0; j < c->n; j++) {
-            float alone;
-            const unsigned char *row = c->w.data + (size_t)j * c->stride;
-            p->matmul.run(&alone, 1, c->xp.data + (size_t)i * p->matmul.prepared_bytes(c->k), 1, row, c->stride, 1,
+            float alone[STRIP_ROWS];
+            const unsigned char *row = c->w.data + (size_t)(j / strip * strip) * c->stride;
+            p->matmul.run(alone, 1, c->xp.data + (size_t)i * p->matmul.prepared_bytes(c->k), 1, row, c->stride, strip,
                           c->k);
-            assert_memory_equal(&alone, floats(&c->y) + (size_t)i * c->ldy + j, sizeof alone);
-            const Truth t = true_product(p, floats(&c->x) + i * c->k, row, c->k);
+            const float *y = floats(&c->y) + (size_t)i * c->ldy + j;
+            const float one = alone[j % strip];
+            assert_memory_equal(&one, y, sizeof one);
+            const Truth t = true_product(p, c, floats(&c->x) + i * c->k, j);
             if (t.size < 1e37) /* no step overflows; products of scales may be subnormal */
-                assert_true(fabs((double)alone - t.sum) <= 1e-6 * t.size + 1e-39 * c->k);
+                assert_true(fabs((double)one - t.sum) <= 1e-6 * t.size + 1e-39 * c->k);
             else if (isnan(t.sum))
-                assert_false(isfinite(alone));
+                assert_false(isfinite(one));
         }
 }
 
@@ -420,8 +473,8 @@ static double matmul_add_error(const Kernels *K, DType t, int m, int n, int k)
             const size_t at = (size_t)i * ldy + (size_t)j;
             double sum = (double)floats(&before)[at], size = fabs(sum);
             for (int c = 0; c < k && j < n; c++) {
-                const unsigned char *row = b.data + (size_t)c * stride;
-                const double v = (double)floats(&a)[(size_t)i * lda + (size_t)c] * weight_value(t, row, j);
+                const Matrix w = { t, b.data, stride };
+                const double v = (double)floats(&a)[(size_t)i * lda + (size_t)c] * weight_value(&w, c, j);
                 sum += v;
                 size += fabs(v);
             }
@@ -484,12 +537,13 @@ static void quantised_rows_have_the_bits_of_the_definition(void **state)
 {
     (void)state;
     FOR_LEVELS(K)
-    for (int t = DT_PLAIN_TYPES; t < DT_MATRIX_TYPES; t++)
+    for (int t = DT_PLAIN_TYPES; t < DT_ROW_TYPES; t++)
         for (int n = 0; n < 150; n++) {
             Fenced x = random_weights((DType)t, 1, n, 0), y = fenced((size_t)n * 4);
+            const Matrix w = { (DType)t, x.data, 0 };
             K->to_f32[t](floats(&y), x.data, n);
             for (int i = 0; i < n; i++)
-                assert_true((double)floats(&y)[i] == weight_value((DType)t, x.data, i)); /* 8 + 11 bits: exact */
+                assert_true((double)floats(&y)[i] == weight_value(&w, 0, i)); /* 8 + 11 bits: exact */
             unfence(&x), unfence(&y);
         }
 }
@@ -501,8 +555,9 @@ static void conversions_of_any_length_stay_in_bounds(void **state)
     for (int t = 0; t < DT_PLAIN_TYPES; t++)
         for (int n = 0; n < 100; n++) {
             Fenced x = random_weights((DType)t, 1, n, 0), y = fenced((size_t)n * 4), back = fenced(x.bytes);
+            const Matrix w = { (DType)t, x.data, 0 };
             K->to_f32[t](floats(&y), x.data, n);
-            for (int i = 0; i < n; i++) assert_true((double)floats(&y)[i] == weight_value((DType)t, x.data, i));
+            for (int i = 0; i < n; i++) assert_true((double)floats(&y)[i] == weight_value(&w, 0, i));
             K->from_f32[t](back.data, floats(&y), n);
             assert_memory_equal(back.data, x.data, x.bytes);
             unfence(&x), unfence(&y), unfence(&back);
