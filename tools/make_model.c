@@ -336,6 +336,7 @@ static double spread(const ListedTensor *t, const Config *c)
     const int layers = t->part == PART_VISION ? c->vision.layers : c->language.n_layers;
     switch (t->kind) {
     case LISTED_MATRIX:
+    case LISTED_ABSORBED:
     case LISTED_ROUTER: return 1 / sqrt(fan_in);
     case LISTED_RESIDUAL: return 1 / sqrt(fan_in * 2 * layers);
     case LISTED_HEAD: return 3 / sqrt(fan_in);

@@ -91,10 +91,10 @@ static void count_tensor(Parameters *p, const ListedTensor *l, const FileTensor 
     const uint64_t n = listed_elements(l);
     *part_of(p, l->name) += n;
     p->total += n;
-    p->of_type[t->dtype] += n;
+    p->of_type[dtype_of_rows(t->dtype)] += n;
     if (l->part == PART_EXPERTS) p->routed += n;
     if (strstr(l->name, "embed_tokens")) p->embed += n;
-    if (weight_has_group(l)) p->group_has[weight_group(l)][t->dtype] = true;
+    if (weight_has_group(l)) p->group_has[weight_group(l)][dtype_of_rows(t->dtype)] = true;
 }
 
 static bool count_parameters(Parameters *p, const Model *m, Error *e)

@@ -585,7 +585,7 @@ static void describe_types(const TensorFiles *files, char *out, size_t size)
     size_t n = 0;
     for (int i = 0; i < tensor_files_count(files); i++) {
         const FileTensor *t = tensor_files_at(files, i);
-        of_type[t->dtype] += file_tensor_elements(t);
+        of_type[dtype_of_rows(t->dtype)] += file_tensor_elements(t);
         total += file_tensor_elements(t);
     }
     for (int t = 0; t < DT_COUNT && n < size; t++)

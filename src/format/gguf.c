@@ -277,11 +277,16 @@ static bool take_tensor(Reader *r, GgufTensor *t, uint64_t *offset)
     if (!t->name) return false;
     r->what = t->name;
     if (!take_dims(r, t) || !take_u32(r, &code) || !take_u64(r, offset)) return false;
-    if (code >= N_TYPES || !TYPE[code].name)
+    const uint32_t rows = code & ~(uint32_t)GGUF_X16; /* the type of rows */
+    const bool x16 = rows != code;
+    if (rows >= N_TYPES || !TYPE[rows].name || (x16 && !dtype_is_quantised(TYPE[rows].dtype)))
         return fail(r->e, ERR_UNSUPPORTED, "%s: %s: is of the unknown type %" PRIu32, r->path, r->what, code);
-    t->type_name = TYPE[code].name;
-    t->dtype = TYPE[code].dtype;
-    return size_tensor(r, t, &TYPE[code]);
+    t->dtype = x16 ? dtype_x16(TYPE[rows].dtype) : TYPE[rows].dtype;
+    t->type_name = x16 ? dtype_name(t->dtype) : TYPE[rows].name;
+    if (x16 && (t->n_dims < 2 || t->dim[t->n_dims - 2] % STRIP_ROWS != 0))
+        return fail(r->e, ERR_FORMAT, "%s: %s: is %s, which needs a multiple of %d rows", r->path, r->what,
+                    t->type_name, STRIP_ROWS);
+    return size_tensor(r, t, &TYPE[rows]);
 }
 
 static int by_text(const void *a, const void *b)

@@ -21,7 +21,9 @@ enum {
     GGUF_TYPE_Q4_0 = 2,
     GGUF_TYPE_Q8_0 = 8,
     GGUF_TYPE_IQ4_NL = 20,
-    GGUF_TYPE_BF16 = 30
+    GGUF_TYPE_BF16 = 30,
+    GGUF_X16 =
+        1 << 16 /* added to a quantised type: 16 rows side by side (dtype.h), a layout of ours that others refuse */
 };
 
 #endif

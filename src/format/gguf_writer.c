@@ -102,7 +102,7 @@ static const struct {
 static uint32_t code_of(DType t)
 {
     for (size_t i = 0; i < sizeof CODE / sizeof *CODE; i++)
-        if (CODE[i].dtype == t) return CODE[i].code;
+        if (CODE[i].dtype == dtype_of_rows(t)) return CODE[i].code + (dtype_is_x16(t) ? GGUF_X16 : 0);
     assert(!"a type of tensors");
     return 0;
 }
@@ -116,6 +116,7 @@ static bool spec_bytes(const TensorSpec *s, size_t *bytes)
 {
     const size_t row = (size_t)s->dim[s->n_dims - 1];
     assert(!dtype_is_quantised(s->dtype) || row % QUANT_BLOCK == 0);
+    assert(!dtype_is_x16(s->dtype) || s->dim[s->n_dims - 2] % STRIP_ROWS == 0);
     if (row > SIZE_MAX / 8) return false;
     *bytes = dtype_row_bytes(s->dtype, row);
     for (int i = 0; i < s->n_dims - 1; i++)

@@ -8,10 +8,20 @@ static const struct {
     size_t bytes; /* of an element, or of a block of QUANT_BLOCK elements */
     const char *name;
 } TYPE[DT_COUNT] = {
-    [DT_F32] = { 4, "F32" },    [DT_BF16] = { 2, "BF16" },      [DT_F16] = { 2, "F16" },   [DT_Q8_0] = { 34, "Q8_0" },
-    [DT_Q4_0] = { 18, "Q4_0" }, [DT_IQ4_NL] = { 18, "IQ4_NL" }, [DT_F64] = { 8, "F64" },   [DT_I64] = { 8, "I64" },
-    [DT_Q8_0_X16] = { 34, "Q8_0x16" }, [DT_Q4_0_X16] = { 18, "Q4_0x16" }, [DT_IQ4_NL_X16] = { 18, "IQ4_NLx16" },
-    [DT_I32] = { 4, "I32" },    [DT_U8] = { 1, "U8" },          [DT_BOOL] = { 1, "BOOL" },
+    [DT_F32] = { 4, "F32" },
+    [DT_BF16] = { 2, "BF16" },
+    [DT_F16] = { 2, "F16" },
+    [DT_Q8_0] = { 34, "Q8_0" },
+    [DT_Q4_0] = { 18, "Q4_0" },
+    [DT_IQ4_NL] = { 18, "IQ4_NL" },
+    [DT_F64] = { 8, "F64" },
+    [DT_I64] = { 8, "I64" },
+    [DT_Q8_0_X16] = { 34, "Q8_0x16" },
+    [DT_Q4_0_X16] = { 18, "Q4_0x16" },
+    [DT_IQ4_NL_X16] = { 18, "IQ4_NLx16" },
+    [DT_I32] = { 4, "I32" },
+    [DT_U8] = { 1, "U8" },
+    [DT_BOOL] = { 1, "BOOL" },
 };
 
 const int8_t iq4_nl[16] = { -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113 };

@@ -21,7 +21,10 @@
     void level##_int8_prepare_##type(void *xp, const float *x, int k);                                                 \
     void level##_int8_matmul_##type(float *y, size_t ldy, const void *xp, int m, const void *w, size_t w_stride,       \
                                     int n, int k);
-#define INT8_ENTRY(level, name) { level##_int8_bytes, level##_int8_prepare_##name, level##_int8_matmul_##name }
+#define INT8_ENTRY(level, name)                                                                                        \
+    {                                                                                                                  \
+        level##_int8_bytes, level##_int8_prepare_##name, level##_int8_matmul_##name                                    \
+    }
 #define INT8_PRODUCTS(level)                                                                                           \
     {                                                                                                                  \
         [DT_Q8_0] = INT8_ENTRY(level, q8_0), [DT_Q8_0_X16] = INT8_ENTRY(level, q8_0_x16),                              \

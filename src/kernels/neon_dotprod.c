@@ -15,7 +15,7 @@ INLINE I dot_bytes(I sum, I a, I b)
 enum { INT8_M = 6 }; /* 12 sums, 12 accumulators, 2 weights, 1 activation */
 #define DOT_INT8                          dot_bytes
 #define INT8_MORE_TILES(TILE, planes, nv) TILE(planes, 5, nv) TILE(planes, 6, nv)
-#define FEW_ROWS 4
+#define FEW_ROWS                          4
 #include "kernels/simd_int8.inc"
 
 INT8_FUNCTIONS(neon_dotprod)

@@ -9,7 +9,7 @@
 enum { INT8_M = 5 }; /* 10 sums, 10 accumulators, 2 weights, 1 activation, 2 products */
 #define DOT_INT8                          i_dot_bytes
 #define INT8_MORE_TILES(TILE, planes, nv) TILE(planes, 5, nv)
-#define FEW_ROWS 4
+#define FEW_ROWS                          4
 #include "kernels/simd_int8.inc"
 
 INT8_FUNCTIONS(neon)

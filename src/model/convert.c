@@ -20,6 +20,7 @@
 #include "format/gguf_writer.h"
 #include "format/quantize.h"
 #include "format/safetensors.h"
+#include "kernels/interleave.h"
 #include "model/gguf_describe.h"
 
 enum { STRIP_BYTES = 16 << 20, MAX_TEXT = 256 << 20 };
@@ -51,10 +52,18 @@ static bool is_f32_in(const FileTensor *t, DType type)
     return true;
 }
 
+/* Matrices that are read by products alone go into strips, but for other programs. */
+static bool takes_strips(const ConvertOptions *o, const ListedTensor *l)
+{
+    return !o->text_only && !o->row_types && l->kind != LISTED_EMBEDDING && l->kind != LISTED_ABSORBED &&
+           l->dim[0] % STRIP_ROWS == 0;
+}
+
 /* Rows that would have to be filled up are not quantised for other programs, which take only the shapes of the model. */
 static DType gguf_type(const ConvertOptions *o, const ListedTensor *l, const FileTensor *t)
 {
-    const DType type = weight_type(&o->types, l, t->dtype);
+    const DType type = weight_type(&o->types, l, dtype_of_rows(t->dtype));
+    if (takes_strips(o, l)) return dtype_x16(type);
     if (!o->text_only || !dtype_is_quantised(type) || l->dim[l->n_dims - 1] % QUANT_BLOCK == 0) return type;
     return t->dtype < DT_PLAIN_TYPES ? t->dtype : DT_F32;
 }
@@ -176,8 +185,12 @@ typedef struct {
     Sink sink;
     const Kernels *k;
     unsigned char *strip; /* rows of the result */
-    float *scratch;       /* a row for each thread */
-    size_t strip_bytes, scratch_cols;
+    struct RowScratch {
+        float *x;            /* a row */
+        unsigned char *from; /* one of the source, out of its strip */
+        unsigned char *to;   /* those of a strip of the result */
+    } * scratch;             /* for each thread */
+    size_t strip_bytes, most_cols;
     uint64_t done, total;
     /* the part at work */
     const ConvertedTensor *t;
@@ -197,26 +210,54 @@ static int64_t source_row(const Converter *c, int64_t i)
     return head + (at < d / 2 ? 2 * at : 2 * (at - d / 2) + 1);
 }
 
-static void convert_rows(void *context, int begin, int end, int thread)
+/* Row i of the source in its row type. */
+static const unsigned char *row_of_source(const Converter *c, int64_t i, unsigned char *room)
+{
+    const DType t = c->from->dtype;
+    const size_t n = (size_t)c->t->cols, bytes = dtype_row_bytes(t, n);
+    if (!dtype_is_x16(t)) return c->from->data + (size_t)i * bytes;
+    interleaved_row(t, room, c->from->data + (size_t)(i / STRIP_ROWS * STRIP_ROWS) * bytes, (int)(i % STRIP_ROWS), n);
+    return room;
+}
+
+/* Row i of the strip at work, in the row type of the result. */
+static void convert_row(Converter *c, unsigned char *to, int i, const struct RowScratch *room)
+{
+    const DType type = dtype_of_rows(c->t->dtype), from_type = dtype_of_rows(c->from->dtype);
+    const unsigned char *from = row_of_source(c, source_row(c, c->first + i), room->from);
+    const int n = (int)c->t->cols;
+    if (type == from_type) {
+        memcpy(to, from, dtype_row_bytes(type, (size_t)n));
+        return;
+    }
+    c->k->to_f32[from_type](room->x, from, n);
+    if (!dtype_is_quantised(type))
+        c->k->from_f32[type](to, room->x, n);
+    else if (row_non_finite(room->x, n) >= 0)
+        atomic_store(&c->bad_row, i);
+    else
+        quantise_row(type, to, room->x, c->importance, n);
+}
+
+/* Rows that are written together. */
+static int rows_of_unit(const ConvertedTensor *t)
+{
+    return dtype_is_x16(t->dtype) ? STRIP_ROWS : 1;
+}
+
+static void convert_units(void *context, int begin, int end, int thread)
 {
     Converter *c = context;
-    const size_t n = (size_t)c->t->cols, to_bytes = dtype_row_bytes(c->t->dtype, n),
-                 from_bytes = dtype_row_bytes(c->from->dtype, n);
-    float *x = c->scratch + (size_t)thread * c->scratch_cols;
+    const DType type = c->t->dtype;
+    const size_t n = (size_t)c->t->cols, bytes = dtype_row_bytes(type, n);
+    const struct RowScratch *room = &c->scratch[thread];
     for (int i = begin; i < end; i++) {
-        const unsigned char *from = c->from->data + (size_t)source_row(c, c->first + i) * from_bytes;
-        unsigned char *to = c->strip + (size_t)i * to_bytes;
-        if (c->t->dtype == c->from->dtype) {
-            memcpy(to, from, to_bytes);
+        if (!dtype_is_x16(type)) {
+            convert_row(c, c->strip + (size_t)i * bytes, i, room);
             continue;
         }
-        c->k->to_f32[c->from->dtype](x, from, (int)n);
-        if (!dtype_is_quantised(c->t->dtype))
-            c->k->from_f32[c->t->dtype](to, x, (int)n);
-        else if (row_non_finite(x, (int)n) >= 0)
-            atomic_store(&c->bad_row, i);
-        else
-            quantise_row(c->t->dtype, to, x, c->importance, (int)n);
+        for (int r = 0; r < STRIP_ROWS; r++) convert_row(c, room->to + (size_t)r * bytes, i * STRIP_ROWS + r, room);
+        interleave_rows(type, c->strip + (size_t)i * STRIP_ROWS * bytes, room->to, n);
     }
 }
 
@@ -230,7 +271,7 @@ static bool convert_strip(Converter *c, int64_t rows, Error *e)
     const size_t n = (size_t)c->t->cols, bytes = (size_t)rows * dtype_row_bytes(c->t->dtype, n),
                  row = dtype_row_bytes(c->from->dtype, n);
     atomic_store(&c->bad_row, -1);
-    pool_ranges(c->pool, (int)rows, 1, convert_rows, c);
+    pool_ranges(c->pool, (int)(rows / rows_of_unit(c->t)), 1, convert_units, c);
     if (!c->t->rotary_head) file_forget(c->from->data + (size_t)c->first * row, (size_t)rows * row);
     const int bad = atomic_load(&c->bad_row);
     if (bad >= 0)
@@ -244,8 +285,8 @@ static bool convert_strip(Converter *c, int64_t rows, Error *e)
 
 static int64_t rows_of_strip(const ConvertedTensor *t)
 {
-    const int64_t rows = STRIP_BYTES / (int64_t)(4 * (size_t)t->cols);
-    return rows < 1 ? 1 : rows < t->rows ? rows : t->rows;
+    const int64_t unit = rows_of_unit(t), rows = STRIP_BYTES / (int64_t)(4 * (size_t)t->cols) / unit * unit;
+    return rows < unit ? unit : rows < t->rows ? rows : t->rows;
 }
 
 static bool convert_part(Converter *c, Error *e)
@@ -267,11 +308,25 @@ static void take_buffers(Converter *c, const ConvertPlan *p)
         const ConvertedTensor *t = &p->tensor[i];
         const size_t strip = (size_t)rows_of_strip(t) * dtype_row_bytes(t->dtype, (size_t)t->cols);
         if (strip > c->strip_bytes) c->strip_bytes = strip;
-        if ((size_t)t->cols > c->scratch_cols) c->scratch_cols = (size_t)t->cols;
+        if ((size_t)t->cols > c->most_cols) c->most_cols = (size_t)t->cols;
     }
-    c->scratch_cols = (c->scratch_cols + QUANT_BLOCK - 1) / QUANT_BLOCK * QUANT_BLOCK;
+    c->most_cols = (c->most_cols + QUANT_BLOCK - 1) / QUANT_BLOCK * QUANT_BLOCK;
     c->strip = xmalloc(c->strip_bytes);
-    c->scratch = xcalloc((size_t)pool_threads(c->pool) * c->scratch_cols, sizeof *c->scratch);
+    const size_t row = c->most_cols * sizeof(float); /* of any type */
+    c->scratch = xcalloc((size_t)pool_threads(c->pool), sizeof *c->scratch);
+    for (int i = 0; i < pool_threads(c->pool); i++)
+        c->scratch[i] = (struct RowScratch){ xmalloc(row), xmalloc(row), xmalloc(STRIP_ROWS * row) };
+}
+
+static void free_buffers(Converter *c)
+{
+    free(c->strip);
+    for (int i = 0; i < pool_threads(c->pool); i++) {
+        free(c->scratch[i].x);
+        free(c->scratch[i].from);
+        free(c->scratch[i].to);
+    }
+    free(c->scratch);
 }
 
 static bool convert_all(Converter *c, const ConvertPlan *p, Error *e)
@@ -290,8 +345,7 @@ static bool convert_all(Converter *c, const ConvertPlan *p, Error *e)
             ok = convert_part(c, e);
         }
     }
-    free(c->strip);
-    free(c->scratch);
+    free_buffers(c);
     return ok;
 }
 
@@ -316,7 +370,7 @@ static DType main_type(const ConvertPlan *p)
     DType most = DT_F32;
     for (int i = 0; i < p->n; i++) {
         const ConvertedTensor *t = &p->tensor[i];
-        n[t->dtype] += (uint64_t)t->n_parts * (uint64_t)t->rows * (uint64_t)t->cols;
+        n[dtype_of_rows(t->dtype)] += (uint64_t)t->n_parts * (uint64_t)t->rows * (uint64_t)t->cols;
     }
     for (int t = 0; t < DT_MATRIX_TYPES; t++)
         if (n[t] > n[most]) most = (DType)t;

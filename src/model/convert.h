@@ -17,6 +17,7 @@ typedef struct {
     WeightTypes types;            /* of a folder: one plain type for all groups */
     bool keep_f32;                /* of a folder: f32 that `types` cannot hold without loss stays f32 */
     bool text_only;               /* of a GGUF: only the language part, for other programs */
+    bool row_types;               /* of a GGUF: quantised rows one after the other, as other programs read them */
     const Importance *importance; /* of columns, for quantised types; NULL: all matter alike */
 } ConvertOptions;
 

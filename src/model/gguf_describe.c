@@ -238,7 +238,7 @@ static uint32_t file_type(DType t)
     static const uint32_t code[DT_MATRIX_TYPES] = {
         [DT_F32] = 0, [DT_F16] = 1, [DT_BF16] = 32, [DT_Q8_0] = 7, [DT_Q4_0] = 2, [DT_IQ4_NL] = 25
     };
-    return code[t];
+    return code[dtype_of_rows(t)];
 }
 
 /* The last part of the source's path, without what tells the format. */

@@ -19,6 +19,7 @@ typedef enum {
 
 typedef enum {
     LISTED_MATRIX,     /* [out, in...] */
+    LISTED_ABSORBED,   /* a matrix that is multiplied head by head, along its rows and along its columns: kv_b */
     LISTED_RESIDUAL,   /* a matrix whose output is added to the residual stream */
     LISTED_ROUTER,     /* mlp.gate.weight */
     LISTED_CORRECTION, /* e_score_correction_bias */

@@ -53,7 +53,8 @@ WeightGroup weight_group(const ListedTensor *t)
 bool weight_has_group(const ListedTensor *t)
 {
     if (t->kind == LISTED_EMBEDDING) return t->part == PART_EMBEDDINGS;
-    return t->kind == LISTED_MATRIX || t->kind == LISTED_RESIDUAL || t->kind == LISTED_HEAD;
+    return t->kind == LISTED_MATRIX || t->kind == LISTED_ABSORBED || t->kind == LISTED_RESIDUAL ||
+           t->kind == LISTED_HEAD;
 }
 
 DType weight_type(const WeightTypes *types, const ListedTensor *t, DType source)
@@ -63,13 +64,13 @@ DType weight_type(const WeightTypes *types, const ListedTensor *t, DType source)
     const DType type = types->of[weight_group(t)];
     if (!dtype_is_quantised(type)) return type;
     if (t->n_dims != 2) return source < DT_PLAIN_TYPES ? source : DT_F32;
-    if (!strstr(t->name, ".kv_b_proj.")) return type;
+    if (t->kind != LISTED_ABSORBED) return type;
     return source < DT_PLAIN_TYPES && source != DT_F32 ? source : DT_BF16;
 }
 
 bool matrix_type_find(const char *name, DType *out)
 {
-    for (int t = 0; t < DT_MATRIX_TYPES; t++)
+    for (int t = 0; t < DT_ROW_TYPES; t++)
         if (strcasecmp(name, dtype_name((DType)t)) == 0) {
             *out = (DType)t;
             return true;
@@ -92,7 +93,7 @@ bool weight_types_find(const char *name, WeightTypes *out, Error *e)
         return true;
     }
     for (const WeightPreset *p = WEIGHT_PRESETS; p->name; p++) str_printf(&known, "%s, ", p->name);
-    for (int t = 0; t < DT_MATRIX_TYPES; t++) str_printf(&known, "%s%s", t ? ", " : "", dtype_name((DType)t));
+    for (int t = 0; t < DT_ROW_TYPES; t++) str_printf(&known, "%s%s", t ? ", " : "", dtype_name((DType)t));
     fail(e, ERR_USAGE, "the type '%s' is unknown, expected one of %s", name, known.text);
     str_free(&known);
     return false;

@@ -126,7 +126,7 @@ static const Binding layer_table[] = {
     { "self_attn.kv_a_proj_with_mqa.weight", MATRIX, LISTED_MATRIX, IF_MLA, L(mla.kv_a.w), SHAPE2(kv_a_out, d_model) },
     { "self_attn.kv_a_proj_with_mqa.bias", VECTOR, LISTED_BIAS, IF_MLA | IF_BIAS, L(mla.kv_a.bias), SHAPE1(kv_a_out) },
     { "self_attn.kv_a_layernorm.weight", VECTOR, LISTED_NORM, IF_MLA, L(mla.kv_norm.w), SHAPE1(kv_rank) },
-    { "self_attn.kv_b_proj.weight", MATRIX, LISTED_MATRIX, IF_MLA, L(mla.kv_b), SHAPE2(kv_b_out, kv_rank) },
+    { "self_attn.kv_b_proj.weight", MATRIX, LISTED_ABSORBED, IF_MLA, L(mla.kv_b), SHAPE2(kv_b_out, kv_rank) },
     { "self_attn.o_proj.weight", MATRIX, LISTED_RESIDUAL, IF_MLA, L(mla.o.w), SHAPE2(d_model, o_in) },
     { "self_attn.o_proj.bias", VECTOR, LISTED_BIAS, IF_MLA | IF_BIAS, L(mla.o.bias), SHAPE1(d_model) },
 
@@ -210,6 +210,13 @@ bool tensor_fits(const FileTensor *t, const int64_t *want, int n)
     return t->n_dims == n && memcmp(t->dim, want, (size_t)(n - 1) * sizeof *want) == 0 && t->dim[n - 1] == row;
 }
 
+/* What types a tensor of n dimensions may have: those before the result. Strips of rows only where products alone read it. */
+static DType types_of(const Binding *row, int n)
+{
+    if (row->kind != MATRIX || n != 2) return DT_PLAIN_TYPES;
+    return row->role == LISTED_EMBEDDING || row->role == LISTED_ABSORBED ? DT_ROW_TYPES : DT_MATRIX_TYPES;
+}
+
 static const FileTensor *find(Binder *b, const char *name, const Binding *row)
 {
     int64_t want[4];
@@ -227,9 +234,9 @@ static const FileTensor *find(Binder *b, const char *name, const Binding *row)
         fail(b->e, ERR_FORMAT, "%s: %s is %s, config.json says %s", t->file, name, found, expected);
         return NULL;
     }
-    if (t->dtype >= (row->kind == MATRIX && n == 2 ? DT_MATRIX_TYPES : DT_PLAIN_TYPES)) {
+    if (t->dtype >= types_of(row, n)) {
         fail(b->e, ERR_FORMAT, "%s: %s is %s, expected F32, BF16 or F16%s", t->file, name, dtype_name(t->dtype),
-             row->kind == MATRIX && n == 2 ? ", or Q8_0, Q4_0 or IQ4_NL" : "");
+             types_of(row, n) > DT_PLAIN_TYPES ? ", or Q8_0, Q4_0 or IQ4_NL" : "");
         return NULL;
     }
     return t;

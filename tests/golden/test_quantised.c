@@ -28,8 +28,8 @@ static ConvertOptions to_gguf(const char *types)
     return o;
 }
 
-/* The logits of all prompt rows of a conversation, computed exactly from the model at `path`. Caller frees. */
-static float *logits_of(const char *path, const char *model, const char *conversation, size_t *n)
+/* The logits of all prompt rows of a conversation, computed from the model at `path`. Caller frees. */
+static float *logits_of(const char *path, const char *compute, const char *model, const char *conversation, size_t *n)
 {
     Error e;
     Messages m;
@@ -38,7 +38,7 @@ static float *logits_of(const char *path, const char *model, const char *convers
     load_messages(&m,
                   json_object_get(json_object_get(json_object_get(file, "conversations"), conversation), "messages"));
     Vl2Engine *engine =
-        vl2_open(&(Vl2Options){ .model = path, .compute = "f32", .cpu = tested_cpu(), .threads = 1 }, &e);
+        vl2_open(&(Vl2Options){ .model = path, .compute = compute, .cpu = tested_cpu(), .threads = 1 }, &e);
     if (!engine) fail_msg("%s", e.text);
     trace_open(&t, "logits");
     engine_trace(engine, &t.sink, true);
@@ -66,8 +66,8 @@ static double difference(const char *path, const char *expected_path, const char
     for (int i = 0; i < 2; i++) {
         size_t n, n_expected;
         double error = 0, size = 0;
-        float *expected = logits_of(expected_path, model, conversation[i], &n_expected);
-        float *x = logits_of(path, model, conversation[i], &n);
+        float *expected = logits_of(expected_path, "f32", model, conversation[i], &n_expected);
+        float *x = logits_of(path, "f32", model, conversation[i], &n);
         assert_int_equal(n, n_expected);
         for (size_t k = 0; k < n; k++) {
             error += (double)(x[k] - expected[k]) * (x[k] - expected[k]);
@@ -211,5 +211,39 @@ static void gguf_from_gguf_is_the_same_file(void **state)
     temp_close(&s);
 }
 
+/* Strips of 16 rows and rows apart are two places for the same blocks: the same logits, exact and in int8, and either can be
+ * made of the other. */
+static void strips_and_rows_apart_are_the_same_model(void **state)
+{
+    static const char *const types[] = { "q8_0", "q4_0", "iq4_nl" }, *const compute[] = { "f32", "auto" };
+    (void)state;
+    for (int k = 0; k < N_GOLDEN_MODELS; k++)
+        for (int t = 0; t < 3; t++) {
+            TempFolder s = temp_open();
+            const char *const strips = temp_path(&s, "m.gguf"), *const apart = temp_path(&s, "m"),
+                              *const a = temp_path(&s, "a.gguf"), *const b = temp_path(&s, "b.gguf");
+            const ConvertOptions o = to_gguf(types[t]);
+            ConvertOptions rows = o;
+            rows.row_types = true;
+            convert(model_file(golden_models[k], ""), &o, strips);
+            convert(model_file(golden_models[k], ""), &rows, apart);
+            for (int c = 0; c < 2; c++) {
+                size_t n, n_apart;
+                float *x = logits_of(strips, compute[c], golden_models[k], "single", &n);
+                float *y = logits_of(apart, compute[c], golden_models[k], "single", &n_apart);
+                assert_int_equal(n, n_apart);
+                assert_memory_equal(x, y, n * sizeof *x);
+                free(x), free(y);
+            }
+            for (int c = 0; c < 2; c++) {
+                convert(strips, c ? &rows : &o, a); /* general.name comes from the source: "m" */
+                convert(apart, c ? &rows : &o, b);
+                assert_same_file(a, b);
+            }
+            temp_close(&s);
+        }
+}
+
 TEST_MAIN(TEST(same_type_gives_the_same_bits), TEST(f32_holds_all_types), TEST(quantised_gguf_stays_within_bounds),
-          TEST(folder_of_an_unquantised_gguf_is_the_first_one), TEST(gguf_from_gguf_is_the_same_file))
+          TEST(folder_of_an_unquantised_gguf_is_the_first_one), TEST(gguf_from_gguf_is_the_same_file),
+          TEST(strips_and_rows_apart_are_the_same_model))

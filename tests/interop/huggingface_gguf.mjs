@@ -25,11 +25,15 @@ function announced(model, type, options) {
         .map(([name, dtype, shape, bytes]) => ({ name, dtype, shape: shape.split(" x "), bytes: Number(bytes) }));
 }
 
+/** Types of ours, 16 rows side by side, have a bit more than the type of their blocks. */
+const X16 = 1 << 16;
+const typeName = (code) => (code & X16 ? `${GGMLQuantizationType[code - X16]}x16` : GGMLQuantizationType[code]);
+
 /** Names, types and shapes as announced; offsets that follow from the sizes, up to the last byte of the file. */
 function checkTensors(found, expected, path) {
     const list = found.tensorInfos.map((t) => ({
         name: t.name,
-        dtype: GGMLQuantizationType[t.dtype],
+        dtype: typeName(t.dtype),
         shape: t.shape.map(String).reverse(),
         offset: Number(t.offset),
     }));

@@ -274,6 +274,8 @@ static void tensors_that_lie_are_refused(void **state)
                  { 9, 0, F32, "t: needs 36 bytes" },
                  { 8, 0, 5, "unknown type 5" },
                  { 8, 0, 1000, "unknown type 1000" },
+                 { 8, 0, 0x10000 + F32, "unknown type 65536" },
+                 { 32, 0, 0x10000 + Q4_0, "Q4_0x16, which needs a multiple of 16 rows" },
                  { 8, 0, Q4_0, "rows of 8 elements, Q4_0 has blocks of 32" },
                  { 0, 0, F32, "a dimension is 0" },
                  { UINT64_MAX, 0, F32, "a dimension is 18446744073709551615" } };
