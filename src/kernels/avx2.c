@@ -9,6 +9,7 @@
 
 #include "kernels/simd_math.inc"
 #include "kernels/simd_matmul.inc"
+#include "kernels/simd_backward.inc"
 
 const Kernels kernels_avx2 =
     SIMD_TABLE("avx2", INT8_PRODUCTS(avx2), prepared_bytes_pairs, prepare_bf16_pairs, matmul_bf16);

@@ -10,6 +10,7 @@
 
 #include "kernels/simd_math.inc"
 #include "kernels/simd_matmul.inc"
+#include "kernels/simd_backward.inc"
 
 const Kernels kernels_avx512 =
     SIMD_TABLE("avx512", INT8_PRODUCTS(avx512), prepared_bytes_pairs, prepare_bf16_pairs, matmul_bf16);

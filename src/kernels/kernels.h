@@ -33,6 +33,37 @@ typedef struct {
     void (*run)(float *y, size_t ldy, const void *xp, int m, const void *w, size_t w_stride, int n, int k);
 } Matmul;
 
+/* What one AdamW step is made of. The caller has folded the corrections of the young averages into the first three. */
+typedef struct {
+    float step;         /* lr / (1 - beta1^t) */
+    float inverse_root; /* 1 / sqrt(1 - beta2^t) */
+    float keep;         /* 1 - lr * weight_decay */
+    float beta1, beta2, epsilon;
+    float gradient; /* the gradient is multiplied by this first: clipping */
+} AdamStep;
+
+/* Training: the backward of the functions of the same name in Kernels, and the optimizer. `dy` is the gradient of the result;
+ * gradients of inputs are added to. */
+typedef struct {
+    /* y[i * ldy + j] += a[c * lda + i] * b[c * ldb + j], one c after the other, for i < m, j < n, c < k: A^T B. */
+    void (*matmul_add_t)(float *y, size_t ldy, const float *a, size_t lda, int m, const float *b, size_t ldb, int n,
+                         int k);
+    float (*dot)(const float *a, const float *b, int n);
+    void (*add_product)(float *y, const float *a, const float *b, int n); /* y += a * b, one by one */
+    /* normal: what w is multiplied with, x / rms or (x - mean) / deviation: written, not added to */
+    void (*rms_norm)(float *dx, float *normal, const float *x, const float *w, const float *dy, int n, float eps);
+    void (*layer_norm)(float *dx, float *normal, const float *x, const float *w, const float *dy, int n, float eps);
+    void (*swiglu)(float *dgate, float *dup, const float *gate, const float *up, const float *dy, int n);
+    void (*gelu_tanh)(float *dx, const float *x, const float *dy, int n);
+    void (*gelu_erf)(float *dx, const float *x, const float *dy, int n);
+    /* dx = scale * p * (dp - mean), p the softmax of scale * x and mean the sum of p * dp; dx may be dp */
+    void (*softmax)(float *dx, const float *p, const float *dp, float mean, float scale, int n);
+    void (*rope_halves)(float *dx, const float *cosine, const float *sine, int d); /* in place, as the forward */
+    void (*rope_interleaved)(float *dx, const float *cosine, const float *sine, int d);
+    /* m, v: the averages of the gradient g and of its square */
+    void (*adamw)(float *w, float *m, float *v, const float *g, const AdamStep *s, int n);
+} BackwardKernels;
+
 typedef struct Kernels {
     const char *name; /* as --cpu says it: "scalar", "avx2", ... */
 
@@ -64,6 +95,8 @@ typedef struct Kernels {
      * d <= KERNEL_MAX_ROPE. */
     void (*rope_halves)(float *x, const float *cosine, const float *sine, int d);
     void (*rope_interleaved)(float *x, const float *cosine, const float *sine, int d);
+
+    const BackwardKernels *back;
 } Kernels;
 
 const char *compute_name(Compute c); /* "f32", "bf16", "int8" */

@@ -33,6 +33,7 @@
     }
 
 extern const Kernels kernels_scalar;
+extern const BackwardKernels backward_scalar; /* scalar_backward.c */
 #if defined(__x86_64__)
 extern const Kernels kernels_avx2, kernels_avx512, kernels_avx512vnni, kernels_avx512bf16;
 
@@ -72,5 +73,6 @@ QUANTISED_TYPES(SCALAR_QUANTISED)
 
 /* The error function stays with the C library at every level: the exact gelu is rare (the mlp_gelu projector). */
 void scalar_gelu_erf(float *y, const float *x, int n);
+void scalar_gelu_erf_backward(float *dx, const float *x, const float *dy, int n);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "kernels/simd_math.inc"
 #include "kernels/simd_matmul.inc"
+#include "kernels/simd_backward.inc"
 
 const Kernels kernels_neon =
     SIMD_TABLE("neon", INT8_PRODUCTS(neon), prepared_bytes_pairs, prepare_bf16_pairs, matmul_bf16);

@@ -390,4 +390,5 @@ const Kernels kernels_scalar = {
     .exp_sum = exp_sum,
     .rope_halves = rope_halves,
     .rope_interleaved = rope_interleaved,
+    .back = &backward_scalar,
 };

@@ -85,6 +85,10 @@ INLINE V v_max(V a, V b)
 {
     return _mm256_max_ps(a, b);
 } /* b if either is NaN */
+INLINE V v_sqrt(V v)
+{
+    return _mm256_sqrt_ps(v);
+}
 INLINE V v_round(V v)
 {
     return _mm256_round_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);

@@ -154,6 +154,10 @@ INLINE V v_max(V a, V b)
 {
     return _mm512_max_ps(a, b);
 } /* b if either is NaN */
+INLINE V v_sqrt(V v)
+{
+    return _mm512_sqrt_ps(v);
+}
 INLINE V v_round(V v)
 {
     return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);

@@ -89,6 +89,10 @@ INLINE V v_max(V a, V b)
 {
     return vbslq_f32(vcgtq_f32(a, b), a, b);
 } /* b if either is NaN */
+INLINE V v_sqrt(V v)
+{
+    return vsqrtq_f32(v);
+}
 INLINE V v_round(V v)
 {
     return vrndnq_f32(v);
