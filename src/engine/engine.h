@@ -55,7 +55,7 @@ struct Vl2Request {
     uint64_t *key;           /* [prompt.n], see Slot */
     int limit;               /* most output tokens */
     float *projected;        /* [n_tiles][grid * grid][d] */
-    const float **image_row; /* [prompt.n_image_tokens] */
+    Vector *image_row; /* [prompt.n_image_tokens] */
     int n_tiles, tiles_done;
     int n_cached; /* positions whose keys are in the cache */
     int n_reused;

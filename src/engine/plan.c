@@ -59,7 +59,7 @@ static uint64_t ffn_bytes(const Planner *p, const LanguageConfig *c, uint64_t ro
     const int widest = c->hidden_size > c->moe_intermediate_size ? c->hidden_size : c->moe_intermediate_size;
     const uint64_t routing =
         tensor(rows, e) + slots * 16 + 64 * 8 + e * 8 + p->threads * (12 * e + 64) + 3 * tensor(rows, d);
-    const uint64_t routed = 2 * tensor(slots, de) + tensor(slots, d) + prepared(p, slots, widest) + e * 2048;
+    const uint64_t routed = 3 * tensor(slots, de) + tensor(slots, d) + prepared(p, slots, widest) + e * 2048;
     const uint64_t shared = 3 * tensor(rows, ds) + tensor(rows, d) + prepared(p, rows, (int)larger(ds, d));
     return larger(dense, routing + larger(routed, shared));
 }

@@ -166,8 +166,9 @@ static void lay_out_images(Vl2Request *r)
     int tile = 0, row = 0;
     for (int i = 0; i < r->prompt.n_images; i++) {
         const PromptImage *image = &r->prompt.image[i];
-        image_layout(&m->weights.projector, r->projected + (size_t)tile * tile_floats, c->grid, c->n_embed,
-                     image->tiles.across, image->tiles.down, m->config.global_view_first, r->image_row + row);
+        image_layout(&m->weights.projector, (Vector){ .data = r->projected + (size_t)tile * tile_floats }, c->grid,
+                     c->n_embed, image->tiles.across, image->tiles.down, m->config.global_view_first,
+                     r->image_row + row);
         tile += image->tiles.n;
         row += image->n_tokens;
     }

@@ -122,7 +122,7 @@ static int add_prompt_rows(const Vl2Engine *e, const Vl2Request *r, int n, int r
     const int end = p->n - r->n_cached < room ? p->n : r->n_cached + room;
     for (int i = r->n_cached; i < end; i++) {
         e->row[n++] = (BatchRow){ .token = p->id[i],
-                                  .image = p->is_image[i] ? r->image_row[image_row] : NULL,
+                                  .image = p->is_image[i] ? r->image_row[image_row] : (Vector){ 0 },
                                   .position = i,
                                   .sequence = r->slot,
                                   .length = p->n,

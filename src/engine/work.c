@@ -65,7 +65,7 @@ static void meet_layer(Walk *t, const Layer *l, const LanguageConfig *c)
                                      &l->mla.o.w,           &l->mlp.gate.w,      &l->mlp.up.w,         &l->mlp.down.w,
                                      &l->moe.shared.gate.w, &l->moe.shared.up.w, &l->moe.shared.down.w };
     for (size_t i = 0; i < sizeof of_row / sizeof *of_row; i++) meet(t, of_row[i]);
-    meet_in(t, &l->mla.kv_b, attention_compute()); /* absorbed: part of attention's products */
+    meet_in(t, &l->mla.kv_b.w, attention_compute()); /* absorbed: part of attention's products */
     if (!l->is_moe) return;
     meet_in(t, &l->moe.gate.w, COMPUTE_F32);
     meet_experts(t, &l->moe, c);

@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+#include "nn/tape.h"
+
 /* q, k, v = x W;  rotate q and k by halves;  softmax(q k^T / sqrt(d)) v;  W_o */
 static Tensor *mha(Run *r, const Mha *m, const Tensor *h, const LanguageConfig *c, const Positions *p,
                    const RopeAngles *angles, const Batch *b, KvCache *cache, int layer)
@@ -15,8 +17,25 @@ static Tensor *mha(Run *r, const Mha *m, const Tensor *h, const LanguageConfig *
     Tensor *q = qkv[0], *k = qkv[1], *v = qkv[2];
     rope_apply(r, angles, q, c->n_heads, c->head_dim, 0);
     rope_apply(r, angles, k, c->n_kv_heads, c->head_dim, 0);
+    if (!cache) {
+        const HeadShape s = { c->n_heads, c->n_kv_heads, c->head_dim, c->head_dim, c->head_dim, p->softmax_scale };
+        return linear(r, attend_rows(r, q, k, v, &s, b), &m->o);
+    }
     kv_append(r, cache, layer, b, k, v);
     return linear(r, attend_cache(r, q, c->n_heads, p->softmax_scale, b, cache, layer), &m->o);
+}
+
+/* Expanded: keys and values of all heads from the latent. Without a cache; differentiable. kv [rows, rank + d_rope]. */
+static Tensor *attend_expanded(Run *r, const Mla *m, const Tensor *q, Tensor *kv, const LanguageConfig *c,
+                               const Positions *p, const RopeAngles *angles, const Batch *b)
+{
+    const int d_nope = c->qk_nope_head_dim, d_rope = c->qk_rope_head_dim, d_v = c->v_head_dim, rank = c->kv_lora_rank;
+    const HeadShape s = { c->n_heads, c->n_heads, d_nope + d_rope, d_v, d_nope + d_v, p->softmax_scale };
+    Tensor *latent = rms_norm(r, tensor_cols(r, kv, 0, rank), &m->kv_norm);
+    rope_apply(r, angles, kv, 1, rank + d_rope, rank);
+    Tensor *all = linear(r, latent, &m->kv_b); /* [rows, n_heads * (d_nope + d_v)] */
+    Tensor *k = join_keys(r, all, d_nope + d_v, d_nope, tensor_cols(r, kv, rank, d_rope), c->n_heads);
+    return attend_rows(r, q, k, tensor_cols(r, all, d_nope, all->cols - d_nope), &s, b);
 }
 
 /* The cache holds [c^KV | k_pe]: the normalised latent and the one rotated key that all heads share. */
@@ -29,16 +48,17 @@ static Tensor *mla(Run *r, const Mla *m, const Tensor *h, const LanguageConfig *
     Tensor *q = c->q_lora_rank ? linear(r, rms_norm(r, down[0], &m->q_norm), &m->q_b) : down[0];
     Tensor *kv = down[1];
     rope_apply(r, angles, q, c->n_heads, d_nope + d_rope, d_nope);
+    if (!cache) return linear(r, attend_expanded(r, m, q, kv, c, p, angles, b), &m->o);
 
     Tensor *latent = tensor_cols(r, kv, 0, rank);
     rms_norm_in_place(r, latent, &m->kv_norm);
-    run_input(r, &m->kv_b, latent); /* what it would multiply if it were not absorbed */
+    run_input(r, &m->kv_b.w, latent); /* what it would multiply if it were not absorbed */
     rope_apply(r, angles, kv, 1, rank + d_rope, rank);
     kv_append(r, cache, layer, b, kv, NULL);
 
-    q = latent_query(r, q, &m->kv_b, c->n_heads, d_nope, d_rope); /* [rows, n_heads * (rank + d_rope)] */
+    q = latent_query(r, q, &m->kv_b.w, c->n_heads, d_nope, d_rope); /* [rows, n_heads * (rank + d_rope)] */
     Tensor *o = attend_cache(r, q, c->n_heads, p->softmax_scale, b, cache, layer); /* [rows, n_heads * rank] */
-    return linear(r, latent_value(r, o, &m->kv_b, c->n_heads, d_nope, c->v_head_dim), &m->o);
+    return linear(r, latent_value(r, o, &m->kv_b.w, c->n_heads, d_nope, c->v_head_dim), &m->o);
 }
 
 static Tensor *mlp(Run *r, const Mlp *m, const Tensor *h)
@@ -54,27 +74,42 @@ static void trace_routing(Run *r, int layer, const Routing *g)
     Tensor *ids = tensor_new(r, g->rows, g->top_k);
     for (int i = 0; i < g->rows * g->top_k; i++) ids->data[i] = (float)g->expert[i];
     run_trace(r, "moe_ids", layer, ids);
-    run_trace(r, "moe_weights", layer, &(Tensor){ g->weight, g->rows, g->top_k, (size_t)g->top_k });
+    run_trace(r, "moe_weights", layer, &(Tensor){ g->weight, g->rows, g->top_k, (size_t)g->top_k, NULL });
 }
 
-static Tensor *moe(Run *r, const Moe *m, const Tensor *h, int n_shared, int layer)
+static Tensor *moe(Run *r, const Moe *m, const Tensor *h, int n_shared, const Batch *b, int layer)
 {
-    Routing *g = route(r, linear_f32(r, h, &m->gate), &m->router); /* in f32 whatever the compute type */
+    Routing *g = route(r, linear_f32(r, h, &m->gate), &m->router, b, layer); /* in f32 whatever the compute type */
     trace_routing(r, layer, g);
     Tensor *routed = experts(r, h, m->expert, g);
     return n_shared ? add(r, routed, mlp(r, &m->shared, h)) : routed;
 }
 
-static Tensor *layer_forward(Run *r, const Layer *l, Tensor *x, const LanguageConfig *c, const Positions *p,
-                             const RopeAngles *angles, const Batch *b, KvCache *cache, int i)
+/* What a layer reads beside x. */
+typedef struct {
+    const LanguageWeights *w;
+    const LanguageConfig *c;
+    const Positions *p;
+    const RopeAngles *angles;
+    const Batch *b;
+    KvCache *cache;
+    int i;
+} LayerInput;
+
+static Tensor *layer_forward(Run *r, Tensor *x, const void *input)
 {
+    const LayerInput *in = input;
+    const LanguageConfig *c = in->c;
+    const Layer *l = &in->w->layer[in->i];
+    const int i = in->i;
     Tensor *h = rms_norm(r, x, &l->attn_norm);
-    h = c->use_mla ? mla(r, &l->mla, h, c, p, angles, b, cache, i) : mha(r, &l->mha, h, c, p, angles, b, cache, i);
+    h = c->use_mla ? mla(r, &l->mla, h, c, in->p, in->angles, in->b, in->cache, i)
+                   : mha(r, &l->mha, h, c, in->p, in->angles, in->b, in->cache, i);
     run_trace(r, "attn_out", i, h);
     x = add(r, x, h);
 
     h = rms_norm(r, x, &l->ffn_norm);
-    h = l->is_moe ? moe(r, &l->moe, h, c->n_shared_experts, i) : mlp(r, &l->mlp, h);
+    h = l->is_moe ? moe(r, &l->moe, h, c->n_shared_experts, in->b, i) : mlp(r, &l->mlp, h);
     run_trace(r, "mlp_out", i, h);
     return add(r, x, h);
 }
@@ -85,9 +120,9 @@ Tensor *language_forward(Run *r, const LanguageWeights *w, const LanguageConfig 
     const RopeAngles *angles = rope_angles(r, &p->rope, b);
     Tensor *x = embed(r, &w->embed, b);
     run_trace(r, "inputs_embeds", 0, x);
-    const ArenaMark mark = arena_mark(r->arena);
     for (int i = 0; i < c->n_layers; i++) {
-        x = run_keep(r, mark, x, layer_forward(r, &w->layer[i], x, c, p, angles, b, cache, i));
+        const LayerInput in = { w, c, p, angles, b, cache, i };
+        x = run_block(r, x, layer_forward, &in, sizeof in);
         run_trace(r, "layer_out", i, x);
     }
     x = rms_norm(r, r->trace ? x : rows_wanted(r, x, b), &w->norm); /* row by row: whoever looks sees all of them */

@@ -18,7 +18,7 @@ bool positions_setup(Positions *p, const LanguageConfig *c, bool rotary_pairs, A
 KvShape language_kv_shape(const LanguageConfig *c, DType dtype);
 
 /* Runs the rows of the batch through all layers, appends their keys and values to the cache, and returns the logits
- * [rows that want them, vocab_size] in order. */
+ * [rows that want them, vocab_size] in order. Training has no cache (NULL): every sequence is whole in the batch. */
 Tensor *language_forward(Run *r, const LanguageWeights *w, const LanguageConfig *c, const Positions *p, const Batch *b,
                          KvCache *cache);
 

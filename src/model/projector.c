@@ -22,23 +22,29 @@ int image_token_count(int g, int across, int down)
     return g * (g + 1) + 1 + down * g * (across * g + 1);
 }
 
-static const float **grid_rows(const ProjectorWeights *w, const float *tiles, int g, int d, int across, int down,
-                               const float **row)
+/* The vector `rows` rows of d further on. */
+static Vector row_after(Vector v, size_t rows, int d)
+{
+    const size_t step = rows * (size_t)d;
+    return (Vector){ v.data + step, v.grad ? v.grad + step : NULL };
+}
+
+static Vector *grid_rows(const ProjectorWeights *w, Vector tiles, int g, int d, int across, int down, Vector *row)
 {
     for (int y = 0; y < down * g; y++) {
         for (int x = 0; x < across * g; x++) {
             const int tile = y / g * across + x / g, at = y % g * g + x % g;
-            *row++ = tiles + ((size_t)tile * (size_t)(g * g) + (size_t)at) * (size_t)d;
+            *row++ = row_after(tiles, (size_t)tile * (size_t)(g * g) + (size_t)at, d);
         }
         *row++ = w->image_newline;
     }
     return row;
 }
 
-void image_layout(const ProjectorWeights *w, const float *projected, int g, int d, int across, int down,
-                  bool global_first, const float **row)
+void image_layout(const ProjectorWeights *w, Vector projected, int g, int d, int across, int down, bool global_first,
+                  Vector *row)
 {
-    const float *local = projected + (size_t)(g * g) * (size_t)d;
+    const Vector local = row_after(projected, (size_t)(g * g), d);
     row = global_first ? grid_rows(w, projected, g, d, 1, 1, row) : grid_rows(w, local, g, d, across, down, row);
     *row++ = w->view_seperator;
     if (global_first)

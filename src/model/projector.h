@@ -15,7 +15,7 @@ int image_token_count(int g, int across, int down);
 /* Lays out one picture's projected tiles (global view first, [1 + across * down][g * g][d]) as rows of the language model:
  * each row of tokens ends with image_newline, the tiles are one grid, view_seperator stands between the global view and
  * the tiles. row[i] points into `projected` or at one of the two vectors; image_token_count() entries. */
-void image_layout(const ProjectorWeights *w, const float *projected, int g, int d, int across, int down,
-                  bool global_first, const float **row);
+void image_layout(const ProjectorWeights *w, Vector projected, int g, int d, int across, int down, bool global_first,
+                  Vector *row);
 
 #endif

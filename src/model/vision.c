@@ -3,6 +3,8 @@
  * 384 = 27 * 14 + 6: the last six pixel rows and columns of a tile are not seen. */
 #include "model/vision.h"
 
+#include "nn/tape.h"
+
 void pixel_table(const ProcessorConfig *c, PixelTable *table)
 {
     for (int channel = 0; channel < 3; channel++)
@@ -12,8 +14,16 @@ void pixel_table(const ProcessorConfig *c, PixelTable *table)
             byte_to_float(0, 1, table->of[channel]);
 }
 
-static Tensor *block_forward(Run *r, const VisionBlock *b, Tensor *x, const VisionConfig *c)
+typedef struct {
+    const VisionBlock *b;
+    const VisionConfig *c;
+} BlockInput;
+
+static Tensor *block_forward(Run *r, Tensor *x, const void *input)
 {
+    const BlockInput *in = input;
+    const VisionBlock *b = in->b;
+    const VisionConfig *c = in->c;
     Tensor *h = layer_norm(r, x, &b->norm1);
     x = add(r, x, linear(r, attend_tiles(r, linear(r, h, &b->qkv), c->grid * c->grid, c->heads), &b->proj));
     h = layer_norm(r, x, &b->norm2);
@@ -26,13 +36,15 @@ Tensor *vision_forward(Run *r, const VisionWeights *w, const VisionConfig *c, co
     const int patches = c->grid * c->grid;
     PixelTable table;
     pixel_table(pixels, &table);
-    Tensor *x = tensor_new(r, n * patches, c->width);
+    Tensor *x = r->tape ? NULL : tensor_new(r, n * patches, c->width);
     const ArenaMark mark = arena_mark(r->arena);
     Tensor *p = patchify(r, tiles, n, c->image_size, c->patch_size, &table);
-    x = run_keep(r, mark, x, add_rows_repeated(r, linear(r, p, &w->patch_embed), w->pos_embed, patches));
+    Tensor *first = add_rows_repeated(r, linear(r, p, &w->patch_embed), w->pos_embed, patches);
+    x = r->tape ? first : run_keep(r, mark, x, first);
     run_trace(r, "vision_block", 0, x);
     for (int i = 0; i < c->layers; i++) {
-        x = run_keep(r, mark, x, block_forward(r, &w->block[i], x, c));
+        const BlockInput in = { &w->block[i], c };
+        x = run_block(r, x, block_forward, &in, sizeof in);
         run_trace(r, "vision_block", i + 1, x);
     }
     x = layer_norm(r, x, &w->norm);

@@ -24,7 +24,7 @@ typedef struct {
     int q_rank, kv_rank, kv_a_out, kv_b_out;
 } Dims;
 
-typedef enum { MATRIX, VECTOR } BindKind; /* where a Weight goes; where a const float * goes */
+typedef enum { MATRIX, VECTOR } BindKind; /* where a Weight goes; where a Vector goes */
 
 /* When a row holds: all of these are true of the model, or of the layer. */
 enum {
@@ -126,7 +126,7 @@ static const Binding layer_table[] = {
     { "self_attn.kv_a_proj_with_mqa.weight", MATRIX, LISTED_MATRIX, IF_MLA, L(mla.kv_a.w), SHAPE2(kv_a_out, d_model) },
     { "self_attn.kv_a_proj_with_mqa.bias", VECTOR, LISTED_BIAS, IF_MLA | IF_BIAS, L(mla.kv_a.bias), SHAPE1(kv_a_out) },
     { "self_attn.kv_a_layernorm.weight", VECTOR, LISTED_NORM, IF_MLA, L(mla.kv_norm.w), SHAPE1(kv_rank) },
-    { "self_attn.kv_b_proj.weight", MATRIX, LISTED_ABSORBED, IF_MLA, L(mla.kv_b), SHAPE2(kv_b_out, kv_rank) },
+    { "self_attn.kv_b_proj.weight", MATRIX, LISTED_ABSORBED, IF_MLA, L(mla.kv_b.w), SHAPE2(kv_b_out, kv_rank) },
     { "self_attn.o_proj.weight", MATRIX, LISTED_RESIDUAL, IF_MLA, L(mla.o.w), SHAPE2(d_model, o_in) },
     { "self_attn.o_proj.bias", VECTOR, LISTED_BIAS, IF_MLA | IF_BIAS, L(mla.o.bias), SHAPE1(d_model) },
 
@@ -177,10 +177,12 @@ static bool is_unused(const char *name)
 
 /* ---- walking the tables ---- */
 
-/* Either binds the tables to files, or writes what they say to a list. */
+/* Binds the tables to files, or writes what they say to a list, or shows what they were bound to. */
 typedef struct {
     const TensorFiles *files;
-    TensorList *list; /* NULL: bind */
+    TensorList *list;          /* NULL: bind */
+    ParameterVisitor *visitor; /* NULL: bind */
+    void *context;
     Arena *arena;
     Dims dims;
     bool *used; /* [tensor_files_count] */
@@ -259,9 +261,22 @@ static bool list_row(Binder *b, const char *name, const Binding *row)
     return true;
 }
 
+static bool visit_row(Binder *b, const char *name, const Binding *row, void *object)
+{
+    void *place = (char *)object + row->offset;
+    ParameterSlot slot = { .name = name, .is_correction = row->role == LISTED_CORRECTION };
+    slot.n_dims = shape_of(b, row, slot.dim);
+    if (row->kind == MATRIX)
+        slot.matrix = place;
+    else
+        slot.vector = place;
+    return b->visitor(b->context, &slot);
+}
+
 static bool bind_row(Binder *b, const char *name, const Binding *row, void *object)
 {
     if (b->list) return list_row(b, name, row);
+    if (b->visitor) return visit_row(b, name, row, object);
     const FileTensor *t = find(b, name, row);
     if (!t) return false;
     int64_t dim[4];
@@ -270,13 +285,13 @@ static bool bind_row(Binder *b, const char *name, const Binding *row, void *obje
     for (int i = 0; i < n_dims; i++) n *= (size_t)dim[i]; /* within the file: cannot overflow */
     if (row->kind == MATRIX) {
         *(Weight *)(void *)((char *)object + row->offset) =
-            (Weight){ t->data, t->dtype, (int)dim[0], (int)(n / (size_t)dim[0]) };
+            (Weight){ .data = t->data, .dtype = t->dtype, .rows = (int)dim[0], .cols = (int)(n / (size_t)dim[0]) };
         return true;
     }
     float *copy = arena_try(b->arena, n * sizeof *copy);
     if (!copy) return fail(b->e, ERR_MEMORY, "%s: no room for %zu values", name, n);
     widen(copy, t->data, t->dtype, n);
-    *(const float **)(void *)((char *)object + row->offset) = copy;
+    *(Vector *)(void *)((char *)object + row->offset) = (Vector){ .data = copy };
     return true;
 }
 
@@ -294,8 +309,10 @@ static bool bind_table(Binder *b, const char *prefix, const Binding *table, size
 #define BIND(b, prefix, table, flags, object)                                                                          \
     bind_table(b, prefix, table, sizeof table / sizeof table[0], flags, object)
 
-static void *arena_array(Binder *b, int n, size_t size)
+/* Room for n structs of bindings; those that are bound already (`have`) stay. */
+static void *arena_array(Binder *b, void *have, int n, size_t size)
 {
+    if (b->visitor) return have;
     void *p = arena_try(b->arena, (size_t)n * size); /* n from the config, which limits it */
     if (p)
         memset(p, 0, (size_t)n * size);
@@ -340,7 +357,7 @@ static bool bind_vision(Binder *b, VisionWeights *w, const VisionConfig *c)
     const float eps = 1e-6f; /* of every LayerNorm of the tower, whatever the config says */
     if (!BIND(b, "", vision_table, ALWAYS, w)) return false;
     w->norm.eps = eps;
-    w->block = arena_array(b, c->layers, sizeof *w->block);
+    w->block = arena_array(b, w->block, c->layers, sizeof *w->block);
     if (!w->block) return false;
     for (int i = 0; i < c->layers; i++) {
         char prefix[64];
@@ -368,7 +385,7 @@ static bool bind_projector(Binder *b, ProjectorWeights *w, const ProjectorConfig
     const bool down = c->kind == PROJECTOR_DOWNSAMPLE_MLP_GELU;
     if (!BIND(b, "", separator_table, ALWAYS, w)) return false;
     w->n_layers = projector_layers(c);
-    w->layer = arena_array(b, w->n_layers, sizeof *w->layer);
+    w->layer = arena_array(b, w->layer, w->n_layers, sizeof *w->layer);
     if (!w->layer) return false;
     for (int i = 0; i < w->n_layers; i++) {
         char prefix[64];
@@ -394,7 +411,7 @@ static bool make_f32(Binder *b, Weight *w)
     const Kernels *k = kernels_get(CPU_SCALAR);
     for (size_t i = 0; i < (size_t)w->rows; i++)
         k->to_f32[w->dtype](copy + i * cols, (const unsigned char *)w->data + i * stride, w->cols);
-    *w = (Weight){ copy, DT_F32, w->rows, w->cols };
+    *w = (Weight){ .data = copy, .dtype = DT_F32, .rows = w->rows, .cols = w->cols };
     return true;
 }
 
@@ -430,15 +447,17 @@ static bool bind_moe(Binder *b, const char *prefix, Moe *m, const LanguageConfig
                           .sigmoid = c->scoring == SCORING_SIGMOID,
                           .norm_topk_prob = c->norm_topk_prob,
                           .scaling_factor = (float)c->routed_scaling_factor,
+                          .balance_alpha = (float)c->aux_loss_alpha,
+                          .balance_by_sequence = c->seq_aux,
                           .correction_bias = m->router.correction_bias };
-    m->expert = arena_array(b, c->n_routed_experts, sizeof *m->expert);
+    m->expert = arena_array(b, m->expert, c->n_routed_experts, sizeof *m->expert);
     if (!m->expert) return false;
     for (int i = 0; i < c->n_routed_experts; i++) {
         char name[96];
         snprintf(name, sizeof name, "%smlp.experts.%d.", prefix, i);
         if (!BIND(b, name, expert_table, ALWAYS, &m->expert[i])) return false;
     }
-    return b->list || unify_experts(b, prefix, m->expert, c->n_routed_experts);
+    return b->list || b->visitor || unify_experts(b, prefix, m->expert, c->n_routed_experts);
 }
 
 static bool bind_layer(Binder *b, int i, Layer *l, const LanguageConfig *c)
@@ -457,15 +476,17 @@ static bool bind_layer(Binder *b, int i, Layer *l, const LanguageConfig *c)
 
 static bool bind_language(Binder *b, LanguageWeights *w, const LanguageConfig *c)
 {
+    const bool tied = w->head.w.data == w->embed.data; /* when visiting */
     if (!BIND(b, "", language_table, ALWAYS, w)) return false;
     w->norm.eps = (float)c->rms_norm_eps;
     /* A head of its own is used even where the config ties it: the official loader never ties the two again. */
-    const bool has_head = !c->tie_word_embeddings || (b->files && tensor_files_find(b->files, head_table[0].name));
+    const bool has_head =
+        b->visitor ? !tied : !c->tie_word_embeddings || (b->files && tensor_files_find(b->files, head_table[0].name));
     if (!has_head)
         w->head.w = w->embed;
     else if (!BIND(b, "", head_table, ALWAYS, w))
         return false;
-    w->layer = arena_array(b, c->n_layers, sizeof *w->layer);
+    w->layer = arena_array(b, w->layer, c->n_layers, sizeof *w->layer);
     if (!w->layer) return false;
     for (int i = 0; i < c->n_layers; i++)
         if (!bind_layer(b, i, &w->layer[i], c)) return false;
@@ -502,6 +523,12 @@ bool weights_bind(Weights *w, const TensorFiles *files, const Config *c, Arena *
     const bool ok = walk(&b, w, c) && account(&b, w);
     free(b.used);
     return ok;
+}
+
+bool weights_visit(Weights *w, const Config *c, ParameterVisitor *visitor, void *context, Error *e)
+{
+    Binder b = { .visitor = visitor, .context = context, .e = e };
+    return walk(&b, w, c);
 }
 
 bool tensor_list(TensorList *l, const Config *c, Error *e)

@@ -17,8 +17,8 @@ typedef struct {
 } VisionBlock;
 
 typedef struct {
-    Linear patch_embed;     /* [width, 3 * patch * patch] */
-    const float *pos_embed; /* [patches, width] */
+    Linear patch_embed; /* [width, 3 * patch * patch] */
+    Vector pos_embed;   /* [patches, width] */
     VisionBlock *block;
     Norm norm;
 } VisionWeights;
@@ -27,7 +27,7 @@ typedef struct {
 typedef struct {
     Linear *layer;
     int n_layers;
-    const float *image_newline, *view_seperator; /* [n_embed]; the misspelling is the checkpoints' */
+    Vector image_newline, view_seperator; /* [n_embed]; the misspelling is the checkpoints' */
 } ProjectorWeights;
 
 /* ---- language: DeepSeek-V2 ---- */
@@ -39,7 +39,7 @@ typedef struct {
     Linear q;        /* without q_lora_rank: [n_heads * (d_nope + d_rope), d_model] */
     Linear q_a, q_b; /* with it */
     Linear kv_a;     /* [kv_rank + d_rope, d_model] */
-    Weight kv_b;     /* [n_heads * (d_nope + d_v), kv_rank] */
+    Linear kv_b;     /* [n_heads * (d_nope + d_v), kv_rank] */
     Linear o;
     Norm q_norm, kv_norm;
 } Mla;
@@ -78,6 +78,21 @@ typedef struct {
     uint64_t n_parameters; /* of all tensors of the files, the unused pooling head included */
     uint64_t n_unused;     /* of those, parameters that nothing uses */
 } Weights;
+
+/* A parameter of a bound model: its published name and shape, and the place in Weights that holds it. */
+typedef struct {
+    const char *name;
+    int n_dims;
+    int64_t dim[4];
+    bool is_correction; /* e_score_correction_bias: no gradient reaches it */
+    Weight *matrix;     /* one of these two */
+    Vector *vector;
+} ParameterSlot;
+typedef bool ParameterVisitor(void *context, const ParameterSlot *slot);
+
+/* Shows every parameter that is used, in the order of the tables, until the visitor returns false. It may change what is in
+ * the places; a tied head follows the embedding. */
+bool weights_visit(Weights *w, const Config *c, ParameterVisitor *visitor, void *context, Error *e);
 
 /* The shape is the expected one; of a quantised matrix [rows, cols] the row may be filled up to whole blocks. */
 bool tensor_fits(const FileTensor *t, const int64_t *want, int n);

@@ -1,6 +1,6 @@
-/* attention.c - softmax(q k^T * scale) v, twice: causal over the cache, and full inside a tile.
+/* attention.c - softmax(q k^T * scale) v, causal, over the cache. (Without one: attend_dense.c.)
  *
- * Over the cache, a task takes a strip of a sequence's rows and some of the query heads that share one kv head; these
+ * A task takes a strip of a sequence's rows and some of the query heads that share one kv head; these
  * pairs are the rows of two small products with each block of 64 keys:
  *     s = q k^T * scale;  m' = max(m, max s);  p = exp(s - m');  l = l exp(m - m') + sum p;  o = o exp(m - m') + p v
  * and o / l at the end. A pair never sees another one's numbers, and blocks start at absolute positions: its result does
@@ -15,8 +15,6 @@ static int smaller(int a, int b)
 {
     return a < b ? a : b;
 }
-
-/* ---- over the cache ---- */
 
 enum { MAX_PAIRS = 64 }; /* (row, head) pairs of a task: their scores and sums stay in the second-level cache */
 
@@ -160,63 +158,4 @@ Tensor *attend_cache(Run *r, const Tensor *q, int n_heads, float scale, const Ba
     pool_run(r->pool, n, attend_strip, &j);
     arena_release(r->arena, mark);
     return out;
-}
-
-/* ---- inside a tile ---- */
-
-enum { TILE_STRIP = 32 }; /* queries at a time: their scores against all patches stay in the second-level cache */
-
-typedef struct {
-    const Kernels *k;
-    const Tensor *qkv;
-    Tensor *out;
-    int patches, n_heads, d;
-    Scratch scratch;
-} TileJob;
-
-/* One head of one tile. Keys are turned to [d][patches], so that 16 keys are one vector however odd d is (72 in SigLIP). */
-static void attend_tile_head(void *context, int i, int thread)
-{
-    const TileJob *j = context;
-    const int tile = i / j->n_heads, head = i % j->n_heads, n = j->patches, d = j->d, width = j->n_heads * d;
-    const int base = tile * n;
-    float *kt = scratch_of(j->scratch, thread); /* [d][n] */
-    float *v = kt + (size_t)d * (size_t)n;      /* [n][d] */
-    float *s = v + (size_t)n * (size_t)d;       /* [TILE_STRIP][n] */
-    const float scale = 1 / sqrtf((float)d);
-    for (int key = 0; key < n; key++) {
-        const float *row = tensor_row(j->qkv, base + key) + head * d;
-        for (int c = 0; c < d; c++) kt[(size_t)c * (size_t)n + key] = row[width + c];
-        memcpy(v + (size_t)key * (size_t)d, row + 2 * (size_t)width, (size_t)d * sizeof(float));
-    }
-    for (int q = 0; q < n; q += TILE_STRIP) {
-        const int m = smaller(TILE_STRIP, n - q);
-        memset(s, 0, (size_t)m * (size_t)n * sizeof(float));
-        j->k->matmul_add[DT_F32](s, (size_t)n, tensor_row(j->qkv, base + q) + head * d, j->qkv->ld, m, kt,
-                                 (size_t)n * sizeof(float), n, d);
-        float *out = tensor_row(j->out, base + q) + head * d, sum[TILE_STRIP];
-        for (int row = 0; row < m; row++) {
-            float *p = s + (size_t)row * (size_t)n;
-            j->k->scale(p, p, scale, n);
-            sum[row] = j->k->exp_sum(p, p, j->k->max(p, n), n);
-            memset(out + (size_t)row * j->out->ld, 0, (size_t)d * sizeof(float));
-        }
-        j->k->matmul_add[DT_F32](out, j->out->ld, s, (size_t)n, m, v, (size_t)d * sizeof(float), d, n);
-        for (int row = 0; row < m; row++) {
-            float *o = out + (size_t)row * j->out->ld;
-            j->k->scale(o, o, 1 / sum[row], d);
-        }
-    }
-}
-
-Tensor *attend_tiles(Run *r, const Tensor *qkv, int patches, int n_heads)
-{
-    const int width = qkv->cols / 3, d = width / n_heads;
-    assert(qkv->rows % patches == 0 && width % n_heads == 0 && qkv->cols == 3 * width);
-    TileJob j = { r->k, qkv, tensor_new(r, qkv->rows, width), patches, n_heads, d, { 0 } };
-    const ArenaMark mark = arena_mark(r->arena);
-    j.scratch = scratch_new(r, (size_t)patches * (2 * (size_t)d + TILE_STRIP) * sizeof(float));
-    pool_run(r->pool, qkv->rows / patches * n_heads, attend_tile_head, &j);
-    arena_release(r->arena, mark);
-    return j.out;
 }

@@ -5,15 +5,14 @@
 #ifndef VL2_NN_BATCH_H
 #define VL2_NN_BATCH_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "nn/run.h"
 
 typedef struct {
-    int32_t token;      /* what is embedded, unless image_row is there */
-    const float *image; /* a ready row [hidden_size], or NULL */
-    int position;       /* 0 for the first token of the sequence */
-    int sequence;       /* slot in the cache */
-    int length;         /* tokens that the sequence is known to have: max(prompt, position + 1). Dynamic RoPE asks */
+    int32_t token; /* what is embedded, unless an image row is there */
+    Vector image;  /* a ready row [hidden_size], or without data */
+    int position;  /* 0 for the first token of the sequence */
+    int sequence;  /* slot in the cache */
+    int length;    /* tokens that the sequence is known to have: max(prompt, position + 1). Dynamic RoPE asks */
     bool wants_logits;
 } BatchRow;
 

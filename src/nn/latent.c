@@ -35,11 +35,12 @@ static int strip_of(const Job *j, int i, int *head, int *begin)
 static Weight plain_key_rows(const Job *j, int head, int thread)
 {
     const int rank = j->kv_b->cols;
-    if (!dtype_is_quantised(j->kv_b->dtype)) return (Weight){ head_rows(j, head, 0), j->kv_b->dtype, j->d_nope, rank };
+    if (!dtype_is_quantised(j->kv_b->dtype))
+        return (Weight){ .data = head_rows(j, head, 0), .dtype = j->kv_b->dtype, .rows = j->d_nope, .cols = rank };
     float *widened = scratch_of(j->scratch, thread);
     for (int row = 0; row < j->d_nope; row++)
         j->r->k->to_f32[j->kv_b->dtype](widened + (size_t)row * (size_t)rank, head_rows(j, head, row), rank);
-    return (Weight){ widened, DT_F32, j->d_nope, rank };
+    return (Weight){ .data = widened, .dtype = DT_F32, .rows = j->d_nope, .cols = rank };
 }
 
 static void query_strip(void *context, int i, int thread)

@@ -1,12 +1,16 @@
-/* linear.c - y = x W^T + b, for one matrix or for several that read the same x.
+/* linear.c - y = x W^T + b, for one matrix or for several that read the same x; and adapters on top.
  *
  * The rows of x are prepared once for each number type of weights, then the outputs are split among the threads into
  * blocks: some rows of x against some rows of W. The kernels walk k in parts; that part of a block of x fits in the
  * second-level cache. With few rows the blocks of W are long: a thread reads one long stream of weights, and what several
  * matrices need together is one job, without a wait in between. */
 #include <assert.h>
+#include <string.h>
 
+#include "nn/lora.h"
 #include "nn/ops.h"
+#include "nn/product.h"
+#include "nn/tape.h"
 
 typedef struct {
     const Matmul *mm;
@@ -49,9 +53,9 @@ static void multiply_block(void *context, int i, int thread)
     (void)thread;
     p->mm->run(tensor_row(p->y, row) + col, p->y->ld, p->xp + (size_t)row * p->xp_stride, m,
                (const unsigned char *)w->data + (size_t)col * stride, stride, n, w->cols);
-    for (int k = row; p->l->bias && k < row + m; k++) {
+    for (int k = row; p->l->bias.data && k < row + m; k++) {
         float *y = tensor_row(p->y, k) + col;
-        j->k->add(y, y, p->l->bias + col, n);
+        j->k->add(y, y, p->l->bias.data + col, n);
     }
 }
 
@@ -85,40 +89,112 @@ static void prepare_x(Run *r, const Tensor *x, Product *p, int i)
     pool_ranges(r->pool, x->rows, 16, prepare_rows, &j);
 }
 
+/* Blocks of quantised weights against f32 activations: they become f32 in panels, as in the backward pass. */
+static bool is_widened(const Weight *w, const Compute *compute)
+{
+    return dtype_is_quantised(w->dtype) && compute[w->dtype] == COMPUTE_F32;
+}
+
+static void multiply_widened(Run *r, const Tensor *x, const Linear *l, Tensor *y)
+{
+    const size_t bytes = (size_t)y->cols * sizeof(float);
+    for (int i = 0; i < y->rows; i++)
+        l->bias.data ? memcpy(tensor_row(y, i), l->bias.data, bytes) : memset(tensor_row(y, i), 0, bytes);
+    const ProductAdd p = product_forward(y->data, y->ld, x->data, x->ld, x->rows, &l->w);
+    products_add(r, &p, 1);
+}
+
 static void multiply(Run *r, const Tensor *x, const Linear *const *l, int n, Tensor **y, const Compute *compute)
 {
     Product product[LINEARS_MAX];
-    int n_tasks = 0;
-    assert(n <= LINEARS_MAX);
-    for (int i = 0; i < n; i++) {
-        assert(x->cols == l[i]->w.cols);
-        run_input(r, &l[i]->w, x);
-        y[i] = tensor_new(r, x->rows, l[i]->w.rows);
-    }
+    int n_tasks = 0, n_products = 0;
     if (x->rows == 0) return;
     const ArenaMark mark = arena_mark(r->arena);
     for (int i = 0; i < n; i++) {
         const Weight *w = &l[i]->w;
         const Matmul *mm = &r->k->matmul[compute[w->dtype]][w->dtype];
-        product[i] = (Product){ mm, l[i], y[i], NULL, mm->prepared_bytes(x->cols), 0, 0, 0, 0 };
-        cut_blocks(&product[i], x->rows, pool_threads(r->pool));
-        prepare_x(r, x, product, i);
-        n_tasks += product[i].n_tasks;
+        if (is_widened(w, compute)) {
+            multiply_widened(r, x, l[i], y[i]);
+            continue;
+        }
+        Product *p = &product[n_products];
+        *p = (Product){ mm, l[i], y[i], NULL, mm->prepared_bytes(x->cols), 0, 0, 0, 0 };
+        cut_blocks(p, x->rows, pool_threads(r->pool));
+        prepare_x(r, x, product, n_products++);
+        n_tasks += p->n_tasks;
     }
     Job j = { r->k, x, product };
     pool_run(r->pool, n_tasks, multiply_block, &j);
     arena_release(r->arena, mark);
 }
 
+/* ---- backward ---- */
+
+typedef struct {
+    const Kernels *k;
+    const Tensor *x;
+    const Linear *l;
+    const Tensor *y;
+} Recorded;
+
+static void bias_range(void *context, int begin, int end, int thread)
+{
+    const Recorded *j = context;
+    float *db = j->l->bias.grad + begin;
+    (void)thread;
+    for (int i = 0; i < j->y->rows; i++) j->k->add(db, db, tensor_grad_row(j->y, i) + begin, end - begin);
+}
+
+static void linear_backward(Run *r, const void *job)
+{
+    Recorded j = *(const Recorded *)job;
+    const Weight *w = &j.l->w;
+    const int m = j.y->rows;
+    if (j.x->grad) {
+        const ProductAdd p = product_dx(j.x->grad, j.x->ld, j.y->grad, j.y->ld, m, w);
+        products_add(r, &p, 1);
+    }
+    if (w->grad) {
+        const ProductAdd p = product_dw(w, j.y->grad, j.y->ld, j.x->data, j.x->ld, m);
+        products_add(r, &p, 1);
+    }
+    if (j.l->bias.grad) pool_ranges(r->pool, j.y->cols, 64, bias_range, &j);
+}
+
+static void record(Run *r, const Tensor *x, const Linear *l, Tensor *y)
+{
+    if (!r->tape || !(x->grad || l->w.grad || l->w.lora || l->bias.grad)) return;
+    tensor_ask_grad(r, y);
+    const Recorded j = { r->k, x, l, y };
+    tape_push(r, linear_backward, &j, sizeof j);
+}
+
+/* ---- what others call ---- */
+
+static void multiply_all(Run *r, const Tensor *x, const Linear *const *l, int n, Tensor **y, const Compute *compute)
+{
+    assert(n <= LINEARS_MAX);
+    for (int i = 0; i < n; i++) {
+        assert(x->cols == l[i]->w.cols);
+        run_input(r, &l[i]->w, x);
+        y[i] = tensor_new(r, x->rows, l[i]->w.rows);
+    }
+    multiply(r, x, l, n, y, compute);
+    for (int i = 0; i < n; i++) {
+        record(r, x, l[i], y[i]);
+        lora_add(r, x, l[i]->w.lora, y[i]);
+    }
+}
+
 void linears(Run *r, const Tensor *x, const Linear *const *l, int n, Tensor **y)
 {
-    multiply(r, x, l, n, y, r->compute);
+    multiply_all(r, x, l, n, y, r->compute);
 }
 
 Tensor *linear(Run *r, const Tensor *x, const Linear *l)
 {
     Tensor *y;
-    multiply(r, x, &l, 1, &y, r->compute);
+    multiply_all(r, x, &l, 1, &y, r->compute);
     return y;
 }
 
@@ -126,6 +202,12 @@ Tensor *linear_f32(Run *r, const Tensor *x, const Linear *l)
 {
     static const Compute exact[DT_MATRIX_TYPES] = { COMPUTE_F32 }; /* and zero, the same, for all other types */
     Tensor *y;
-    multiply(r, x, &l, 1, &y, exact);
+    multiply_all(r, x, &l, 1, &y, exact);
     return y;
+}
+
+void multiply_rows(Run *r, const Tensor *x, const Weight *w, Tensor *y)
+{
+    const Linear l = { .w = *w }, *const one = &l;
+    multiply(r, x, &one, 1, &y, r->compute);
 }

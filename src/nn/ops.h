@@ -15,6 +15,7 @@ enum { LINEARS_MAX = 3 };
 void linears(Run *r, const Tensor *x, const Linear *const *l, int n, Tensor **y);
 Tensor *linear_f32(Run *r, const Tensor *x,
                    const Linear *l); /* f32 activations whatever the compute type: the router */
+void multiply_rows(Run *r, const Tensor *x, const Weight *w, Tensor *y); /* y = x W^T alone; nothing is recorded */
 
 /* ---- norm.c ---- */
 Tensor *rms_norm(Run *r, const Tensor *x, const Norm *n);
@@ -23,11 +24,10 @@ Tensor *layer_norm(Run *r, const Tensor *x, const Norm *n);
 
 /* ---- act.c ---- */
 Tensor *add(Run *r, const Tensor *a, const Tensor *b);
-Tensor *add_rows_repeated(Run *r, const Tensor *x, const float *table,
-                          int period);                        /* row i gets table row i % period */
-Tensor *swiglu(Run *r, const Tensor *gate, const Tensor *up); /* silu(gate) * up */
-Tensor *gelu_tanh(Run *r, Tensor *x);                         /* in place; returns x */
-Tensor *gelu_erf(Run *r, Tensor *x);                          /* in place; returns x */
+Tensor *add_rows_repeated(Run *r, const Tensor *x, Vector table, int period); /* row i gets table row i % period */
+Tensor *swiglu(Run *r, Tensor *gate, Tensor *up);                             /* silu(gate) * up */
+Tensor *gelu_tanh(Run *r, Tensor *x); /* in place where no backward asks for x */
+Tensor *gelu_erf(Run *r, Tensor *x);
 
 /* ---- rope.c ---- */
 typedef enum { ROPE_PAIRS_HALVES, ROPE_PAIRS_INTERLEAVED } RopePairs;
@@ -57,8 +57,21 @@ void rope_apply(Run *r, const RopeAngles *a, Tensor *x, int n_heads, int d_head,
 /* Causal attention over the cache. q [rows, n_heads * d_k]; head h uses kv head h / (n_heads / n_kv_heads). Keys are walked
  * in blocks of 64 absolute positions with a running maximum. Result [rows, n_heads * d_v]. */
 Tensor *attend_cache(Run *r, const Tensor *q, int n_heads, float scale, const Batch *b, const KvCache *c, int layer);
+
+/* ---- attend_dense.c ---- */
 /* Full attention inside each tile. qkv [tiles * patches, 3 * width] laid out [3][heads][d]; result [.., width]. */
 Tensor *attend_tiles(Run *r, const Tensor *qkv, int patches, int n_heads);
+/* Causal attention without a cache, for training: each run of rows of one sequence sees itself alone, from its first row on.
+ * q [rows, n_heads * d_k], k [rows, n_kv_heads * d_k]; the values of kv head g are the d_v columns of v from g * v_step on.
+ * Result [rows, n_heads * d_v]. */
+typedef struct {
+    int n_heads, n_kv_heads, d_k, d_v, v_step;
+    float scale;
+} HeadShape;
+Tensor *attend_rows(Run *r, const Tensor *q, const Tensor *k, const Tensor *v, const HeadShape *s, const Batch *b);
+/* Keys of expanded latent attention. kv [rows, n_heads * kv_step]: the first d_nope columns of every head, each followed by the
+ * row of k_pe [rows, d_rope] that all heads share. */
+Tensor *join_keys(Run *r, const Tensor *kv, int kv_step, int d_nope, const Tensor *k_pe, int n_heads);
 
 /* ---- latent.c: the absorbed form of multi-head latent attention ---- */
 /* kv_b is [n_heads * (d_nope + d_v), kv_rank]: per head the rows W^UK [d_nope], then W^UV [d_v].
@@ -67,7 +80,7 @@ Tensor *attend_tiles(Run *r, const Tensor *qkv, int patches, int n_heads);
 Tensor *latent_query(Run *r, const Tensor *q, const Weight *kv_b, int n_heads, int d_nope, int d_rope);
 Tensor *latent_value(Run *r, const Tensor *o, const Weight *kv_b, int n_heads, int d_nope, int d_v);
 
-/* ---- moe.c ---- */
+/* ---- route.c ---- */
 typedef enum { ROUTE_GREEDY, ROUTE_GROUP_LIMITED, ROUTE_NOAUX } RouteMethod;
 
 typedef struct {
@@ -75,7 +88,9 @@ typedef struct {
     RouteMethod method;
     bool sigmoid, norm_topk_prob;
     float scaling_factor;
-    const float *correction_bias; /* [n_experts], ROUTE_NOAUX only */
+    float balance_alpha; /* of the balance loss: training */
+    bool balance_by_sequence;
+    Vector correction_bias; /* [n_experts], ROUTE_NOAUX only */
 } Router;
 
 typedef struct {
@@ -85,16 +100,24 @@ typedef struct {
 /* Who computes what: top_k experts of every row, and the same grouped by expert. A slot is one (row, expert) pair. */
 typedef struct {
     int rows, top_k, n_experts;
-    int *expert;   /* [rows][top_k], ascending */
-    float *weight; /* [rows][top_k] */
-    int *begin;    /* [n_experts + 1]: slots of expert e are begin[e] .. begin[e + 1] - 1 */
-    int *row;      /* [slots]: the row of a slot */
-    int *slot;     /* [rows][top_k]: the slot of a pair */
+    int *expert;        /* [rows][top_k], ascending */
+    float *weight;      /* [rows][top_k] */
+    float *weight_grad; /* the same; with a tape */
+    int *begin;         /* [n_experts + 1]: slots of expert e are begin[e] .. begin[e + 1] - 1 */
+    int *row;           /* [slots]: the row of a slot */
+    int *slot;          /* [rows][top_k]: the slot of a pair */
 } Routing;
 
-Routing *route(Run *r, const Tensor *router_logits, const Router *m);
+/* The batch says which rows are one sequence, for the balance loss; `layer` is where the tape's report goes. */
+Routing *route(Run *r, const Tensor *router_logits, const Router *m, const Batch *b, int layer);
+
+/* ---- experts.c ---- */
 /* sum over the routed experts of weight * down(silu(gate x) * up x), in ascending order of experts, f32. */
 Tensor *experts(Run *r, const Tensor *x, const Expert *e, const Routing *g);
+
+/* ---- loss.c ---- */
+/* The sum over rows of -log softmax(logits)[label], and with a tape scale times its gradient. */
+double cross_entropy(Run *r, Tensor *logits, const int32_t *label, float scale);
 
 /* ---- embed.c ---- */
 Tensor *embed(Run *r, const Weight *table, const Batch *b);   /* rows of the table, or the batch's ready image rows */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "nn/ops.h"
+#include "nn/tape.h"
 
 typedef struct {
     const uint8_t *tiles;
@@ -59,10 +60,34 @@ static void unfold_rows(void *context, int begin, int end, int thread)
     }
 }
 
+/* Every element of x went to one place: the places are read in the order of x. */
+static void unfold_backward_rows(void *context, int begin, int end, int thread)
+{
+    const UnfoldJob *j = context;
+    const int area = j->ratio * j->ratio, per_tile = j->grid * j->grid;
+    (void)thread;
+    for (int i = begin; i < end; i++) {
+        const int tile = i / per_tile, y = i % per_tile / j->grid, x = i % j->grid;
+        const int k = y % j->ratio * j->ratio + x % j->ratio;
+        const float *from = tensor_grad_row(j->y, (tile * j->down + y / j->ratio) * j->down + x / j->ratio) + k;
+        float *to = tensor_grad_row(j->x, i);
+        for (int c = 0; c < j->x->cols; c++) to[c] += from[(size_t)c * (size_t)area];
+    }
+}
+
+static void unfold_backward(Run *r, const void *job)
+{
+    UnfoldJob j = *(const UnfoldJob *)job;
+    pool_ranges(r->pool, j.x->rows, 8, unfold_backward_rows, &j);
+}
+
 Tensor *unfold(Run *r, const Tensor *x, int n, int grid, int ratio)
 {
     const int down = (grid + ratio - 1) / ratio;
     UnfoldJob j = { x, grid, ratio, down, tensor_new(r, n * down * down, x->cols * ratio * ratio) };
     pool_ranges(r->pool, j.y->rows, 8, unfold_rows, &j);
+    if (!r->tape || !x->grad) return j.y;
+    tensor_ask_grad(r, j.y);
+    tape_push(r, unfold_backward, &j, sizeof j);
     return j.y;
 }

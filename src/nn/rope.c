@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "nn/ops.h"
+#include "nn/tape.h"
 
 static void fill_row(const Rope *p, const BatchRow *row, float *cosine, float *sine)
 {
@@ -38,27 +39,39 @@ typedef struct {
     const RopeAngles *a;
     Tensor *x;
     int n_heads, d_head, offset;
+    bool backward; /* turns the gradient back instead */
 } Job;
 
 static void rotate_rows(void *context, int begin, int end, int thread)
 {
     const Job *j = context;
     const Rope *p = j->a->rope;
+    const BackwardKernels *back = j->k->back;
+    const bool halves = p->pairs == ROPE_PAIRS_HALVES;
+    void (*turn)(float *x, const float *cosine, const float *sine, int d) =
+        j->backward ? (halves ? back->rope_halves : back->rope_interleaved)
+                    : (halves ? j->k->rope_halves : j->k->rope_interleaved);
     (void)thread;
-    for (int i = begin; i < end; i++)
-        for (int h = 0; h < j->n_heads; h++) {
-            float *x = tensor_row(j->x, i) + (size_t)h * (size_t)j->d_head + j->offset;
-            const float *c = tensor_row(j->a->cosine, i), *s = tensor_row(j->a->sine, i);
-            if (p->pairs == ROPE_PAIRS_HALVES)
-                j->k->rope_halves(x, c, s, p->d);
-            else
-                j->k->rope_interleaved(x, c, s, p->d);
-        }
+    for (int i = begin; i < end; i++) {
+        float *row = j->backward ? tensor_grad_row(j->x, i) : tensor_row(j->x, i);
+        for (int h = 0; h < j->n_heads; h++)
+            turn(row + (size_t)h * (size_t)j->d_head + j->offset, tensor_row(j->a->cosine, i),
+                 tensor_row(j->a->sine, i), p->d);
+    }
+}
+
+static void rope_backward(Run *r, const void *job)
+{
+    Job j = *(const Job *)job;
+    pool_ranges(r->pool, j.x->rows, 8, rotate_rows, &j);
 }
 
 void rope_apply(Run *r, const RopeAngles *a, Tensor *x, int n_heads, int d_head, int offset)
 {
     assert(n_heads * d_head <= x->cols && offset + a->rope->d <= d_head);
-    Job j = { r->k, a, x, n_heads, d_head, offset };
+    Job j = { r->k, a, x, n_heads, d_head, offset, false };
     pool_ranges(r->pool, x->rows, 8, rotate_rows, &j);
+    if (!r->tape || !x->grad) return;
+    j.backward = true;
+    tape_push(r, rope_backward, &j, sizeof j);
 }

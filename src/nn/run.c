@@ -8,7 +8,10 @@ Tensor *tensor_new(Run *r, int rows, int cols)
 {
     assert(rows >= 0 && cols >= 0);
     Tensor *t = arena_get(r->arena, sizeof *t);
-    *t = (Tensor){ arena_get(r->arena, (size_t)rows * (size_t)cols * sizeof(float)), rows, cols, (size_t)cols };
+    *t = (Tensor){ .data = arena_get(r->arena, (size_t)rows * (size_t)cols * sizeof(float)),
+                   .rows = rows,
+                   .cols = cols,
+                   .ld = (size_t)cols };
     return t;
 }
 
@@ -23,7 +26,7 @@ Tensor *tensor_cols(Run *r, const Tensor *t, int begin, int n)
 {
     assert(begin >= 0 && n >= 0 && begin + n <= t->cols);
     Tensor *v = arena_get(r->arena, sizeof *v);
-    *v = (Tensor){ t->data + begin, t->rows, n, t->ld };
+    *v = (Tensor){ t->data + begin, t->rows, n, t->ld, t->grad ? t->grad + begin : NULL };
     return v;
 }
 
@@ -31,7 +34,7 @@ Tensor *tensor_rows(Run *r, const Tensor *t, int begin, int n)
 {
     assert(begin >= 0 && n >= 0 && begin + n <= t->rows);
     Tensor *v = arena_get(r->arena, sizeof *v);
-    *v = (Tensor){ tensor_row(t, begin), n, t->cols, t->ld };
+    *v = (Tensor){ tensor_row(t, begin), n, t->cols, t->ld, t->grad ? tensor_grad_row(t, begin) : NULL };
     return v;
 }
 

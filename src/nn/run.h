@@ -17,15 +17,35 @@
 typedef struct {
     float *data; /* row i begins at data + i * ld */
     int rows, cols;
-    size_t ld; /* floats from one row to the next; >= cols */
+    size_t ld;   /* floats from one row to the next; >= cols */
+    float *grad; /* laid out as data; NULL: nobody asks for it */
 } Tensor;
 
-/* A matrix [rows = outputs][cols = inputs], row-major, at any alignment. */
+/* A matrix [rows = outputs][cols = inputs], row-major, at any alignment. Its states are those of training: frozen, of any
+ * type (grad == NULL); trained, f32 (grad [rows][cols]); and either one with adapters on top. */
 typedef struct {
     const void *data;
     DType dtype;
     int rows, cols;
+    float *grad;
+    const struct Lora *lora; /* the first of a list, or NULL */
 } Weight;
+
+/* Low-rank adapter (Hu et al. 2021): y += scale * b (a x). */
+typedef struct Lora {
+    Weight a, b;   /* [r, cols], [rows, r]; f32 */
+    float scale;   /* alpha / r */
+    float dropout; /* share of x that is left out in training, with a tape */
+    uint64_t seed; /* of the mask; another one in every step */
+    struct Lora *next;
+} Lora;
+
+/* A trainable row of numbers: norms, biases. */
+typedef struct {
+    const float *data;
+    float *grad; /* NULL: frozen */
+} Vector;
+
 static inline size_t weight_stride(const Weight *w) /* bytes from one row to the next */
 {
     return dtype_row_bytes(w->dtype, (size_t)w->cols);
@@ -34,11 +54,11 @@ static inline size_t weight_stride(const Weight *w) /* bytes from one row to the
 /* y = x W^T + b */
 typedef struct {
     Weight w;
-    const float *bias; /* [w.rows] or NULL */
+    Vector bias; /* [w.rows]; without data: none */
 } Linear;
 
 typedef struct {
-    const float *w, *b; /* [n]; b only for a layer norm */
+    Vector w, b; /* [n]; b only for a layer norm */
     float eps;
 } Norm;
 
@@ -61,6 +81,8 @@ typedef struct {
     Compute compute[DT_MATRIX_TYPES]; /* how activations enter a product with weights of each type */
     const TraceSink *trace;           /* NULL: nobody looks */
     const InputSink *inputs;          /* the same */
+    struct Tape *tape;                /* tape.h; NULL: no gradients */
+    bool training; /* adapters drop elements out; true in a block's first pass, too, which has no tape */
 } Run;
 
 /* Not cleared. 64-byte aligned rows when cols is a multiple of 16. Lives until the arena is released. */
@@ -72,6 +94,10 @@ Tensor *tensor_rows(Run *r, const Tensor *t, int begin, int n);
 static inline float *tensor_row(const Tensor *t, int i)
 {
     return t->data + (size_t)i * t->ld;
+}
+static inline float *tensor_grad_row(const Tensor *t, int i)
+{
+    return t->grad + (size_t)i * t->ld;
 }
 
 static inline void run_trace(const Run *r, const char *name, int index, const Tensor *t)

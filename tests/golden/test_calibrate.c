@@ -326,8 +326,8 @@ static void a_matrix_from_elsewhere_is_an_error(void **state)
     Vl2Engine *engine = open_engine(MODELS[0], NULL);
     Calibration *c = calibration_begin(engine);
     float data[4] = { 0 };
-    const Weight w = { data, DT_F32, 2, 2 };
-    run_input(&engine->run, &w, &(Tensor){ data, 1, 2, 2 });
+    const Weight w = { .data = data, .dtype = DT_F32, .rows = 2, .cols = 2 };
+    run_input(&engine->run, &w, &(Tensor){ .data = data, .rows = 1, .cols = 2, .ld = 2 });
     assert_null(calibration_end(c, &e));
     assert_int_equal(e.code, ERR_UNSUPPORTED);
     assert_non_null(strstr(e.text, "a matrix of 2 x 2 F32 is not in the model's files"));

@@ -57,7 +57,8 @@ static void quantised_kv_b_is_read_as_its_numbers(void **state)
         unsigned char blocks[KV_ROWS * RANK * 2];
         float row[RANK], decoded[KV_ROWS * RANK];
         Rng rng = { (uint64_t)t, 0 };
-        const Weight kv_b = { blocks, (DType)t, KV_ROWS, RANK }, plain = { decoded, DT_F32, KV_ROWS, RANK };
+        const Weight kv_b = { .data = blocks, .dtype = (DType)t, .rows = KV_ROWS, .cols = RANK };
+        const Weight plain = { .data = decoded, .dtype = DT_F32, .rows = KV_ROWS, .cols = RANK };
         for (int i = 0; i < KV_ROWS; i++) {
             for (int j = 0; j < RANK; j++) row[j] = (float)(rng_uniform(&rng) - 0.5);
             quantise_row((DType)t, blocks + (size_t)i * weight_stride(&kv_b), row, NULL, RANK);

@@ -1,0 +1,126 @@
+/* product.c - see product.h.
+ *
+ * A task is a block of Y. It walks k in parts; of each part it lays the columns of B in panels of 64, as f32, so that one panel
+ * is a contiguous run that stays in the cache while the rows of A go by. Only the panel costs a copy: A is read in place, in
+ * either direction. With few rows the copy would cost more than the product, and plain types are read in place. */
+#include "nn/product.h"
+
+#include <assert.h>
+
+enum {
+    ROWS = 192,   /* of Y in a task; whole tiles of every instruction set */
+    COLS = 256,   /* the same; whole panels */
+    PANEL = 64,   /* columns */
+    PART = 256,   /* of k; whole blocks of quantised types */
+    FEW_ROWS = 16 /* up to here B is read in place */
+};
+
+typedef struct {
+    const Run *r;
+    const ProductAdd *p;
+    const int *first_task; /* [n]: the tasks of product i begin here */
+    int n;
+    Scratch scratch;
+} Job;
+
+static int smaller(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+static int blocks(int n, int block)
+{
+    return (n + block - 1) / block;
+}
+
+/* B[c .. c + k)[j .. j + n) as rows of PANEL floats. `row` is scratch for PART of them. */
+static void fill_panel(const Kernels *k, const ProductAdd *p, int c, int n_c, int j, int n, float *panel, float *row)
+{
+    const unsigned char *b = p->b;
+    if (!p->b_turned) {
+        const size_t skip = dtype_row_bytes(p->b_type, (size_t)j); /* j is a multiple of 64: whole blocks */
+        for (int i = 0; i < n_c; i++)
+            k->to_f32[p->b_type](panel + i * PANEL, b + (size_t)(c + i) * p->b_stride + skip, n);
+        return;
+    }
+    for (int i = 0; i < n; i++) {
+        k->to_f32[p->b_type](row, b + (size_t)(j + i) * p->b_stride + dtype_row_bytes(p->b_type, (size_t)c), n_c);
+        for (int t = 0; t < n_c; t++) panel[t * PANEL + i] = row[t];
+    }
+}
+
+/* y[row .. row + m)[j .. j + n) += A[.., c .. c + n_c) times a block of B that begins at `b`. */
+static void add_block(const Kernels *k, const ProductAdd *p, int row, int m, int j, int n, int c, int n_c,
+                      const void *b, DType type, size_t b_stride)
+{
+    float *y = p->y + (size_t)row * p->ldy + j;
+    if (p->a_turned)
+        k->back->matmul_add_t(y, p->ldy, p->a + (size_t)c * p->lda + row, p->lda, m, b, b_stride / sizeof(float), n,
+                              n_c);
+    else
+        k->matmul_add[type](y, p->ldy, p->a + (size_t)row * p->lda + c, p->lda, m, b, b_stride, n, n_c);
+}
+
+static void panels(const Job *j, const ProductAdd *p, int row, int m, int col, int n, float *scratch)
+{
+    float *panel = scratch, *line = scratch + PART * PANEL;
+    for (int c = 0; c < p->k; c += PART) {
+        const int n_c = smaller(PART, p->k - c);
+        for (int at = 0; at < n; at += PANEL) {
+            const int n_j = smaller(PANEL, n - at);
+            fill_panel(j->r->k, p, c, n_c, col + at, n_j, panel, line);
+            add_block(j->r->k, p, row, m, col + at, n_j, c, n_c, panel, DT_F32, PANEL * sizeof(float));
+        }
+    }
+}
+
+static bool in_place(const ProductAdd *p)
+{
+    return p->m <= FEW_ROWS && !p->b_turned && !dtype_is_quantised(p->b_type) && (!p->a_turned || p->b_type == DT_F32);
+}
+
+static void task(void *context, int i, int thread)
+{
+    const Job *j = context;
+    int which = j->n - 1;
+    while (j->first_task[which] > i) which--;
+    const ProductAdd *p = &j->p[which];
+    i -= j->first_task[which];
+    const int across = blocks(p->n, COLS), row = i / across * ROWS, col = i % across * COLS;
+    const int m = smaller(ROWS, p->m - row), n = smaller(COLS, p->n - col);
+    if (in_place(p))
+        add_block(j->r->k, p, row, m, col, n, 0, p->k,
+                  (const unsigned char *)p->b + (size_t)col * dtype_bytes(p->b_type), p->b_type, p->b_stride);
+    else
+        panels(j, p, row, m, col, n, scratch_of(j->scratch, thread));
+}
+
+void products_add(Run *r, const ProductAdd *p, int n)
+{
+    const ArenaMark mark = arena_mark(r->arena);
+    int *first = arena_get(r->arena, (size_t)(n + 1) * sizeof *first), tasks = 0;
+    for (int i = 0; i < n; i++) {
+        first[i] = tasks;
+        tasks += blocks(p[i].m, ROWS) * blocks(p[i].n, COLS);
+    }
+    Job j = { r, p, first, n, scratch_new(r, (PART * PANEL + PART) * sizeof(float)) };
+    pool_run(r->pool, tasks, task, &j);
+    arena_release(r->arena, mark);
+}
+
+ProductAdd product_forward(float *y, size_t ldy, const float *x, size_t ldx, int m, const Weight *w)
+{
+    return (ProductAdd){ y, ldy, m, w->rows, w->cols, x, ldx, false, w->data, w->dtype, weight_stride(w), true };
+}
+
+ProductAdd product_dx(float *dx, size_t ldx, const float *dy, size_t ldy, int m, const Weight *w)
+{
+    return (ProductAdd){ dx, ldx, m, w->cols, w->rows, dy, ldy, false, w->data, w->dtype, weight_stride(w), false };
+}
+
+ProductAdd product_dw(const Weight *w, const float *dy, size_t ldy, const float *x, size_t ldx, int m)
+{
+    assert(w->dtype == DT_F32);
+    return (ProductAdd){ w->grad, (size_t)w->cols,     w->rows, w->cols, m, dy, ldy, true, x,
+                         DT_F32,  ldx * sizeof(float), false };
+}
