@@ -1,0 +1,239 @@
+/* params.c - see params.h. The model's places are visited twice: to count, then to move them. */
+#include "train/params.h"
+
+#include <fnmatch.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "base/str.h"
+#include "model/tensor_list.h"
+
+enum { LINE = 16 }; /* floats */
+
+typedef struct {
+    Params *p;
+    const ParamChoice *choice;  /* parameters, */
+    const LoraTargets *targets; /* or adapters */
+    const Kernels *k;
+    int next; /* the parameter whose turn it is, in the second visit */
+} Visit;
+
+static void add_param(Params *p, char *name, int n_dims, const int64_t *dim)
+{
+    GROW(p->param, p->n, p->capacity);
+    Param *q = &p->param[p->n++];
+    *q = (Param){ .name = name, .n_dims = n_dims, .at = p->n_values, .n = 1 };
+    for (int i = 0; i < n_dims; i++) {
+        q->dim[i] = dim[i];
+        q->n *= (size_t)dim[i]; /* the model has as many, or an adapter has less: within memory */
+    }
+    p->n_values += (q->n + LINE - 1) / LINE * LINE;
+}
+
+static bool allocate(Params *p, size_t extra, Error *e)
+{
+    const size_t bytes = p->n_values * sizeof(float);
+    if (!arena_open(&p->arena, 2 * bytes + extra + 4096, e)) return false;
+    p->value = arena_get_zeroed(&p->arena, bytes);
+    p->grad = arena_get_zeroed(&p->arena, bytes);
+    return true;
+}
+
+/* ---- parameters ---- */
+
+static bool is_frozen(const ParamChoice *c, const char *name)
+{
+    const bool vision = str_starts(name, "vision."), language = str_starts(name, "language.");
+    if (vision ? c->freeze_vision : language ? c->freeze_language : c->freeze_projector) return true;
+    for (int i = 0; i < c->n_freeze; i++)
+        if (fnmatch(c->freeze[i], name, 0) == 0) return true;
+    return false;
+}
+
+static bool is_chosen(const Visit *v, const ParameterSlot *s)
+{
+    return !s->is_correction && !is_frozen(v->choice, s->name);
+}
+
+static bool count_parameter(void *context, const ParameterSlot *s)
+{
+    Visit *v = context;
+    if (is_chosen(v, s)) add_param(v->p, xstrdup(s->name), s->n_dims, s->dim);
+    return true;
+}
+
+static bool move_parameter(void *context, const ParameterSlot *s)
+{
+    Visit *v = context;
+    if (!is_chosen(v, s)) return true;
+    const Param *q = &v->p->param[v->next++];
+    float *value = v->p->value + q->at, *grad = v->p->grad + q->at;
+    if (s->vector) {
+        memcpy(value, s->vector->data, q->n * sizeof *value);
+        *s->vector = (Vector){ value, grad };
+        return true;
+    }
+    Weight *w = s->matrix;
+    for (int i = 0; i < w->rows; i++)
+        v->k->to_f32[w->dtype](value + (size_t)i * (size_t)w->cols,
+                               (const unsigned char *)w->data + (size_t)i * weight_stride(w), w->cols);
+    *w = (Weight){ .data = value, .dtype = DT_F32, .rows = w->rows, .cols = w->cols, .grad = grad };
+    return true;
+}
+
+/* Experts are read as one type: those of a layer are trained together or not at all. */
+static bool check_experts(const Model *m, Error *e)
+{
+    const LanguageConfig *c = &m->config.language;
+    for (int i = 0; i < c->n_layers; i++) {
+        const Layer *l = &m->weights.language.layer[i];
+        for (int k = 0; l->is_moe && k < c->n_routed_experts; k++) {
+            const Expert *x = &l->moe.expert[k];
+            const DType first = l->moe.expert[0].gate.dtype;
+            if (x->gate.dtype != first || x->up.dtype != first || x->down.dtype != first)
+                return fail(e, ERR_UNSUPPORTED,
+                            "layer %d: expert %d is frozen and others are not, expected all experts of a layer "
+                            "in one state",
+                            i, k);
+        }
+    }
+    return true;
+}
+
+bool params_open(Params *p, Model *m, const ParamChoice *choice, Error *e)
+{
+    Visit v = { .p = p, .choice = choice, .k = kernels_get(CPU_SCALAR) };
+    *p = (Params){ 0 };
+    if (weights_visit(&m->weights, &m->config, count_parameter, &v, e) &&
+        (p->n > 0 || fail(e, ERR_USAGE, "every parameter is frozen: there is nothing to train")) && allocate(p, 0, e) &&
+        weights_visit(&m->weights, &m->config, move_parameter, &v, e) && check_experts(m, e))
+        return true;
+    params_close(p);
+    return false;
+}
+
+/* ---- adapters ---- */
+
+/* "x.weight" -> "x", for a matrix that a target names; NULL for all others. Caller frees. */
+static char *module_of(const Visit *v, const ParameterSlot *s)
+{
+    static const char end[] = ".weight";
+    if (!s->matrix || !str_ends(s->name, end)) return NULL;
+    char *module = xstrndup(s->name, strlen(s->name) - (sizeof end - 1));
+    if (lora_targets_match(v->targets, module)) return module;
+    free(module);
+    return NULL;
+}
+
+static char *adapter_name(const char *module, char which)
+{
+    Str name = { 0 };
+    str_printf(&name, "base_model.model.%s.lora_%c.weight", module, which);
+    return name.text;
+}
+
+static bool count_adapter(void *context, const ParameterSlot *s)
+{
+    Visit *v = context;
+    char *module = module_of(v, s);
+    if (!module) return true;
+    int64_t inputs = 1;
+    for (int i = 1; i < s->n_dims; i++) inputs *= s->dim[i];
+    add_param(v->p, adapter_name(module, 'A'), 2, (const int64_t[]){ v->targets->rank, inputs });
+    add_param(v->p, adapter_name(module, 'B'), 2, (const int64_t[]){ s->dim[0], v->targets->rank });
+    v->p->n_lora++;
+    free(module);
+    return true;
+}
+
+static Weight weight_of(const Params *p, const Param *q)
+{
+    return (Weight){ .data = p->value + q->at,
+                     .dtype = DT_F32,
+                     .rows = (int)q->dim[0],
+                     .cols = (int)q->dim[1],
+                     .grad = p->grad + q->at };
+}
+
+static bool put_adapter(void *context, const ParameterSlot *s)
+{
+    Visit *v = context;
+    Params *p = v->p;
+    char *module = module_of(v, s);
+    if (!module) return true;
+    Lora *l = &p->lora[v->next / 2];
+    *l = (Lora){ .a = weight_of(p, &p->param[v->next]),
+                 .b = weight_of(p, &p->param[v->next + 1]),
+                 .scale = v->targets->alpha / (float)v->targets->rank,
+                 .dropout = v->targets->dropout,
+                 .next = NULL };
+    s->matrix->lora = l;
+    v->next += 2;
+    free(module);
+    return true;
+}
+
+/* As PEFT begins: He et al.'s uniform distribution with a = sqrt(5). */
+static void fill_adapters(Params *p, uint64_t seed)
+{
+    for (int i = 0; i < p->n; i += 2) {
+        const Param *a = &p->param[i];
+        const double bound = 1 / sqrt((double)a->dim[1]);
+        for (size_t k = 0; k < a->n; k++) {
+            const double u = (double)(rng_at(rng_at(seed, (uint64_t)i), k) >> 11) * 0x1p-53;
+            p->value[a->at + k] = (float)((2 * u - 1) * bound);
+        }
+    }
+}
+
+bool params_open_lora(Params *p, Model *m, const LoraTargets *targets, uint64_t seed, Error *e)
+{
+    Visit v = { .p = p, .targets = targets };
+    *p = (Params){ 0 };
+    if (!weights_visit(&m->weights, &m->config, count_adapter, &v, e)) goto failed;
+    if (p->n == 0) {
+        fail(e, ERR_USAGE, "no matrix of the model is one that the targets name (the first is \"%s\")",
+             targets->n_targets ? targets->target[0] : "");
+        goto failed;
+    }
+    if (!allocate(p, (size_t)p->n_lora * sizeof *p->lora + 4096, e)) goto failed;
+    p->lora = arena_get(&p->arena, (size_t)p->n_lora * sizeof *p->lora);
+    if (!weights_visit(&m->weights, &m->config, put_adapter, &v, e)) goto failed;
+    fill_adapters(p, seed);
+    return true;
+failed:
+    params_close(p);
+    return false;
+}
+
+/* ---- both ---- */
+
+void params_close(Params *p)
+{
+    for (int i = 0; i < p->n; i++) free(p->param[i].name);
+    free(p->param);
+    arena_close(&p->arena);
+    *p = (Params){ 0 };
+}
+
+void params_zero_grad(Params *p)
+{
+    memset(p->grad, 0, p->n_values * sizeof *p->grad);
+}
+
+uint64_t params_count(const Params *p)
+{
+    uint64_t n = 0;
+    for (int i = 0; i < p->n; i++) n += p->param[i].n;
+    return n;
+}
+
+const Param *params_find(const Params *p, const char *name)
+{
+    for (int i = 0; i < p->n; i++)
+        if (strcmp(p->param[i].name, name) == 0) return &p->param[i];
+    return NULL;
+}
