@@ -17,7 +17,6 @@ typedef struct {
     const Kernels *k;
     Dataset data;
     Sample sample[4];
-    const Sample *samples[4]; /* the same */
     int n_samples;
 } Trainee;
 
@@ -51,7 +50,6 @@ static inline void load_samples(Trainee *t, const json_t *conversations)
         Sample *s = &t->sample[t->n_samples];
         if (!dataset_sample(&t->data, (size_t)t->n_samples, &rules, SAMPLE_WHOLE, s, &fault, &e))
             fail_msg("%s", e.text);
-        t->samples[t->n_samples] = s;
     }
     temp_close(&folder);
 }

@@ -49,13 +49,13 @@ static size_t step_bytes(const Backprop *b, size_t rows, size_t labels, size_t t
            scratch + (256u << 20);
 }
 
-static bool make_room(Backprop *b, const Sample *const *samples, int n, Error *e)
+static bool make_room(Backprop *b, const Sample *samples, int n, Error *e)
 {
     size_t rows = 0, labels = 0, tiles = 0, longest = 0;
     for (int i = 0; i < n; i++) {
-        const Prompt *p = &samples[i]->prompt;
+        const Prompt *p = &samples[i].prompt;
         rows += (size_t)p->n;
-        labels += (size_t)samples[i]->n_labels;
+        labels += (size_t)samples[i].n_labels;
         if ((size_t)p->n > longest) longest = (size_t)p->n;
         for (int k = 0; k < p->n_images; k++) tiles += (size_t)p->image[k].tiles.n;
     }
@@ -109,14 +109,13 @@ static int sample_rows(Backprop *b, const Sample *s, int sequence, BatchRow *row
     return n;
 }
 
-bool backprop(Backprop *b, const Sample *const *samples, int n, float scale, bool gradients, BackpropResult *out,
-              Error *e)
+bool backprop(Backprop *b, const Sample *samples, int n, float scale, bool gradients, BackpropResult *out, Error *e)
 {
     if (!make_room(b, samples, n, e)) return false;
     Run *r = &b->run;
     const ArenaMark mark = arena_mark(r->arena);
     int rows = 0, labels = 0;
-    for (int i = 0; i < n; i++) rows += samples[i]->prompt.n;
+    for (int i = 0; i < n; i++) rows += samples[i].prompt.n;
     Batch batch = { .n = rows };
     BatchRow *row = arena_get(r->arena, (size_t)rows * sizeof *row);
     int32_t *label = arena_get(r->arena, (size_t)rows * sizeof *label);
@@ -124,8 +123,8 @@ bool backprop(Backprop *b, const Sample *const *samples, int n, float scale, boo
     r->tape = gradients ? &b->tape : NULL;
     r->training = gradients;
     for (int i = 0; i < n; i++) {
-        labels += sample_rows(b, samples[i], i, row, label + labels);
-        row += samples[i]->prompt.n;
+        labels += sample_rows(b, &samples[i], i, row, label + labels);
+        row += samples[i].prompt.n;
     }
     Tensor *logits = language_forward(r, &b->model->weights.language, &b->model->config.language, &b->model->positions,
                                       &batch, NULL);

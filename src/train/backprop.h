@@ -35,8 +35,7 @@ typedef struct {
 
 /* Adds scale times the gradient of the sum of losses to the gradients; scale 0 means 1 / labels, for their mean. The balance
  * loss comes with weight 1, whatever the scale. With gradients == false: the loss alone. Fails only where memory ends. */
-bool backprop(Backprop *b, const Sample *const *samples, int n, float scale, bool gradients, BackpropResult *out,
-              Error *e);
+bool backprop(Backprop *b, const Sample *samples, int n, float scale, bool gradients, BackpropResult *out, Error *e);
 
 /* Of the last batch with gradients: the layer's balance loss and load; of a dense layer zeros. */
 const ExpertReport *backprop_report(const Backprop *b, int layer);

@@ -38,7 +38,7 @@ static double learn(Bench *s)
     Error e;
     BackpropResult result;
     params_zero_grad(&s->params);
-    if (!backprop(&s->b, s->t.samples, s->t.n_samples, 0, true, &result, &e)) fail_msg("%s", e.text);
+    if (!backprop(&s->b, s->t.sample, s->t.n_samples, 0, true, &result, &e)) fail_msg("%s", e.text);
     return result.loss / (double)result.n_labels;
 }
 
