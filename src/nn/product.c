@@ -7,6 +7,8 @@
 
 #include <assert.h>
 
+#include "kernels/interleave.h"
+
 enum {
     ROWS = 192,   /* of Y in a task; whole tiles of every instruction set */
     COLS = 256,   /* the same; whole panels */
@@ -33,18 +35,31 @@ static int blocks(int n, int block)
     return (n + block - 1) / block;
 }
 
-/* B[c .. c + k)[j .. j + n) as rows of PANEL floats. `row` is scratch for PART of them. */
-static void fill_panel(const Kernels *k, const ProductAdd *p, int c, int n_c, int j, int n, float *panel, float *row)
+/* Elements [first, first + n) of row i of B as it lies in memory; first is whole blocks. */
+static void widen(const Kernels *k, const ProductAdd *p, int i, int first, int n, float *out)
 {
+    const DType type = dtype_of_rows(p->b_type);
+    const size_t block_bytes = dtype_is_quantised(type) ? dtype_row_bytes(type, 1) : 0;
     const unsigned char *b = p->b;
-    if (!p->b_turned) {
-        const size_t skip = dtype_row_bytes(p->b_type, (size_t)j); /* j is a multiple of 64: whole blocks */
-        for (int i = 0; i < n_c; i++)
-            k->to_f32[p->b_type](panel + i * PANEL, b + (size_t)(c + i) * p->b_stride + skip, n);
+    unsigned char block[64];
+    if (!dtype_is_x16(p->b_type)) {
+        k->to_f32[type](out, b + (size_t)i * p->b_stride + dtype_row_bytes(type, (size_t)first), n);
         return;
     }
-    for (int i = 0; i < n; i++) {
-        k->to_f32[p->b_type](row, b + (size_t)(j + i) * p->b_stride + dtype_row_bytes(p->b_type, (size_t)c), n_c);
+    const unsigned char *strip = b + (size_t)(i - i % STRIP_ROWS) * p->b_stride;
+    for (int at = 0; at < n; at += QUANT_BLOCK) {
+        interleaved_block(p->b_type, block, strip + (size_t)(first + at) / QUANT_BLOCK * STRIP_ROWS * block_bytes,
+                          i % STRIP_ROWS);
+        k->to_f32[type](out + at, block, smaller(QUANT_BLOCK, n - at));
+    }
+}
+
+/* B[c .. c + n_c)[j .. j + n) as rows of PANEL floats. `row` is scratch for PART of them. */
+static void fill_panel(const Kernels *k, const ProductAdd *p, int c, int n_c, int j, int n, float *panel, float *row)
+{
+    for (int i = 0; i < n_c && !p->b_turned; i++) widen(k, p, c + i, j, n, panel + i * PANEL);
+    for (int i = 0; i < n && p->b_turned; i++) {
+        widen(k, p, j + i, c, n_c, row);
         for (int t = 0; t < n_c; t++) panel[t * PANEL + i] = row[t];
     }
 }

@@ -53,7 +53,7 @@ static void quantised_kv_b_is_read_as_its_numbers(void **state)
     (void)state;
     Bench b;
     open_bench(&b);
-    for (int t = DT_PLAIN_TYPES; t < DT_MATRIX_TYPES; t++) {
+    for (int t = DT_PLAIN_TYPES; t < DT_ROW_TYPES; t++) {
         unsigned char blocks[KV_ROWS * RANK * 2];
         float row[RANK], decoded[KV_ROWS * RANK];
         Rng rng = { (uint64_t)t, 0 };
