@@ -1,21 +1,12 @@
 /* make_model.c - makes checkpoints of random weights in the published layout: config.json, processor_config.json,
- * tokenizer files, safetensors shards with their index. For tests (micro shapes) and for work on speed and memory (the
- * full shapes of tiny, small and base).
+ * tokenizer files, safetensors shards with their index; or one GGUF file, as `vl2 quantize` would write it from them, without
+ * the checkpoint. For tests (micro shapes) and for work on speed and memory (the full shapes of tiny, small and base).
  *
- * Every element is a function of the seed, the name of its tensor and its place, so that any piece can be made on any
- * thread and memory stays at a few MB. Weights are drawn so that activations keep their size through all layers:
- *
- *   matrix               1 / sqrt(fan in)                 outputs as large as inputs
- *   its output is added  1 / sqrt(fan in * 2 * layers)    to the residual stream: two additions a layer
- *   lm_head              3 / sqrt(fan in)                 logits of rms 3, as in trained models
- *   router               1 / sqrt(fan in)                 random directions: tokens spread evenly over the experts
- *   norm                 1 +- 0.1
- *
- * Files grow in OUT.part, which takes its name when all are complete. */
+ * draw_weights.h says how weights are drawn: piece by piece, on all threads, in a few MB of memory. Files grow in OUT.part,
+ * which takes its name when all are complete. */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,19 +18,18 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/pool.h"
-#include "base/rng.h"
 #include "base/str.h"
 #include "format/json.h"
 #include "format/safetensors.h"
-#include "model/config.h"
-#include "model/tensor_list.h"
+#include "model/convert.h"
 
+#include "draw_weights.h"
 #include "model_shapes.h"
 
 #define SHARD_BYTES ((uint64_t)8 << 30) /* the published shards have 8.59 GB */
 #define JSON_LIMIT  ((size_t)256 << 20)
 
-enum { MAX_SETS = 64, PIECES = 8, PIECE_BYTES = 512 * 1024, LEVELS = 4096 };
+enum { MAX_SETS = 64, PIECES = 8, PIECE_BYTES = 512 * 1024 };
 
 static const char USAGE[] =
     "usage: make_model --shape SHAPE [options] -o DIR\n"
@@ -47,6 +37,9 @@ static const char USAGE[] =
     "  --shape SHAPE         micro-mha, micro-mla, micro-noaux, tiny, small or base\n"
     "  -o, --output DIR      where; must not exist or be empty\n"
     "  --dtype TYPE          bf16, f16 or f32 (default: bf16)\n"
+    "  --gguf TYPE           write a GGUF file, -o FILE, instead of a folder: TYPE as in `vl2 quantize --type TYPE` "
+    "from\n"
+    "                        such a folder. Same names, types and texts; the numbers of quantised tensors are drawn\n"
     "  --seed N              of the random numbers (default: 1)\n"
     "  --set KEY=VALUE       change config.json: the path of a key, a JSON value; a word that is not JSON is a "
     "string;\n"
@@ -65,6 +58,8 @@ typedef struct {
     const char *set[MAX_SETS];
     int n_sets, threads;
     bool list;
+    const char *gguf; /* the --type of `vl2 quantize`; NULL: a folder */
+    WeightTypes gguf_types;
 } Options;
 
 /* All that a checkpoint consists of. */
@@ -312,103 +307,19 @@ static void follow_tokenizer(Checkpoint *c, const Options *o)
 
 /* ---- the weights --------------------------------------------------------------------------------------------------- */
 
-/* The middles of LEVELS equally likely slices of the normal distribution, by bisection of its cumulative function. */
-static void normal_levels(double level[LEVELS])
-{
-    for (int i = 0; i < LEVELS; i++) {
-        const double p = (i + 0.5) / LEVELS;
-        double lo = -6, hi = 6;
-        for (int step = 0; step < 50; step++) {
-            const double x = 0.5 * (lo + hi);
-            if (0.5 * erfc(-x / sqrt(2)) < p)
-                lo = x;
-            else
-                hi = x;
-        }
-        level[i] = 0.5 * (lo + hi);
-    }
-}
-
-static double spread(const ListedTensor *t, const Config *c)
-{
-    double fan_in = 1;
-    for (int i = 1; i < t->n_dims; i++) fan_in *= (double)t->dim[i];
-    const int layers = t->part == PART_VISION ? c->vision.layers : c->language.n_layers;
-    switch (t->kind) {
-    case LISTED_MATRIX:
-    case LISTED_ABSORBED:
-    case LISTED_ROUTER: return 1 / sqrt(fan_in);
-    case LISTED_RESIDUAL: return 1 / sqrt(fan_in * 2 * layers);
-    case LISTED_HEAD: return 3 / sqrt(fan_in);
-    case LISTED_EMBEDDING: return t->part == PART_VISION ? 0.3 : 1; /* positions must not drown the picture */
-    case LISTED_CORRECTION: return 0.05;
-    case LISTED_NORM: return 0.1;
-    case LISTED_BIAS: return 0.02;
-    }
-    return 0;
-}
-
-/* The bytes of one tensor: level i as an element, and how they are drawn. */
-typedef struct {
-    uint64_t seed;
-    size_t element;        /* bytes: 2 or 4 */
-    uint64_t n;            /* elements */
-    uint16_t half[LEVELS]; /* bf16 or f16 */
-    float single[LEVELS];
-} Drawing;
-
-static uint64_t hash_name(const char *s)
-{
-    uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
-    for (; *s; s++) h = (h ^ (unsigned char)*s) * 0x100000001b3u;
-    return h;
-}
-
-static void start_drawing(Drawing *d, const ListedTensor *t, const Config *c, const double level[LEVELS], DType dtype,
-                          uint64_t seed)
-{
-    const double middle = t->kind == LISTED_NORM ? 1 : 0, s = spread(t, c);
-    d->seed = rng_at(seed, hash_name(t->name));
-    d->element = dtype_bytes(dtype);
-    d->n = listed_elements(t);
-    for (int i = 0; i < LEVELS; i++) {
-        const float v = (float)(middle + s * level[i]);
-        d->single[i] = v;
-        if (dtype != DT_F32) d->half[i] = dtype == DT_F16 ? f32_to_f16(v) : f32_to_bf16(v);
-    }
-}
-
-/* Elements [first, first + n); one random number serves four of them. `first` is a multiple of 4, and `out` has room for
- * four more elements. */
-static void draw(const Drawing *d, uint64_t first, size_t n, unsigned char *out)
-{
-    const size_t groups = (n + 3) / 4;
-    for (size_t g = 0; g < groups; g++) {
-        const uint64_t r = rng_at(d->seed, first / 4 + g);
-        const size_t k[4] = { r % LEVELS, (r >> 16) % LEVELS, (r >> 32) % LEVELS, (r >> 48) % LEVELS };
-        if (d->element == 2) {
-            const uint16_t four[4] = { d->half[k[0]], d->half[k[1]], d->half[k[2]], d->half[k[3]] };
-            memcpy(out + 8 * g, four, sizeof four);
-        } else {
-            const float four[4] = { d->single[k[0]], d->single[k[1]], d->single[k[2]], d->single[k[3]] };
-            memcpy(out + 16 * g, four, sizeof four);
-        }
-    }
-}
-
 typedef struct {
     const Drawing *drawing;
-    unsigned char *buffer; /* PIECES * PIECE_BYTES */
-    uint64_t first, end;   /* elements */
+    unsigned char *buffer; /* PIECES * PIECE_BYTES, pieces without gaps */
+    uint64_t first, end;   /* units */
 } Stretch;
 
 static void draw_piece(void *context, int i, int thread)
 {
     const Stretch *b = context;
-    const uint64_t per_piece = PIECE_BYTES / b->drawing->element, begin = b->first + (uint64_t)i * per_piece;
+    const uint64_t per_piece = PIECE_BYTES / b->drawing->unit, begin = b->first + (uint64_t)i * per_piece;
     const uint64_t n = b->end - begin < per_piece ? b->end - begin : per_piece;
     (void)thread;
-    draw(b->drawing, begin, (size_t)n, b->buffer + (size_t)i * PIECE_BYTES);
+    draw(b->drawing, begin, (size_t)n, b->buffer + (size_t)i * per_piece * b->drawing->unit);
 }
 
 typedef struct {
@@ -434,17 +345,23 @@ static void report(Work *w, bool last)
             human_bytes(w->total, all), 1e-6 * (double)w->written / (seconds > 0 ? seconds : 1), last ? "\n" : "   ");
 }
 
-static bool write_tensor(Work *w, TensorWriter *out, const ListedTensor *t, Error *e)
+/* Where the bytes of tensors go. */
+typedef struct {
+    bool (*add)(void *writer, const void *bytes, size_t n, Error *e);
+    void *writer;
+} Target;
+
+static bool write_tensor(Work *w, const Target *to, const ListedTensor *t, DType dtype, Error *e)
 {
     Drawing *d = &w->drawing;
-    start_drawing(d, t, &w->checkpoint->parsed, w->level, w->options->dtype, w->options->seed);
-    const uint64_t per_piece = PIECE_BYTES / d->element, per_batch = PIECES * per_piece;
+    start_drawing(d, t, &w->checkpoint->parsed, w->level, dtype, w->options->seed);
+    const uint64_t per_piece = PIECE_BYTES / d->unit, per_batch = PIECES * per_piece;
     for (uint64_t first = 0; first < d->n; first += per_batch) {
         Stretch b = { d, w->buffer, first, first + per_batch < d->n ? first + per_batch : d->n };
         const uint64_t n = b.end - first;
         pool_run(w->pool, (int)((n + per_piece - 1) / per_piece), draw_piece, &b);
-        if (!tensor_writer_add(out, w->buffer, (size_t)n * d->element, e)) return false;
-        w->written += n * d->element;
+        if (!to->add(to->writer, w->buffer, (size_t)n * d->unit, e)) return false;
+        w->written += n * d->unit;
         report(w, false);
     }
     return true;
@@ -480,12 +397,18 @@ static void shard_name(char name[64], int i, int n)
     snprintf(name, 64, "model-%05d-of-%06d.safetensors", i, n); /* six digits: as published */
 }
 
+static bool add_to_shard(void *writer, const void *bytes, size_t n, Error *e)
+{
+    return tensor_writer_add(writer, bytes, n, e);
+}
+
 static bool write_shard(Work *w, const char *path, const TensorSpec *specs, int first, int end, Error *e)
 {
     TensorWriter *out = tensor_writer_open(path, specs + first, end - first, e);
     if (!out) return false;
+    const Target to = { add_to_shard, out };
     for (int i = first; i < end; i++) {
-        if (write_tensor(w, out, &w->checkpoint->list.tensor[i], e)) continue;
+        if (write_tensor(w, &to, &w->checkpoint->list.tensor[i], w->options->dtype, e)) continue;
         tensor_writer_abandon(out);
         return false;
     }
@@ -541,18 +464,16 @@ static bool check_space(const char *folder, uint64_t bytes, Error *e)
                 human_bytes(available, have));
 }
 
-static bool write_files(Work *w, const char *folder, const int *shard, int n_shards, Error *e)
+static bool write_texts(const Checkpoint *c, const char *folder, Error *e)
 {
-    const Checkpoint *c = w->checkpoint;
     return write_json(folder, "config.json", c->config, JSON_SORT_KEYS, e) &&
            write_json(folder, "processor_config.json", c->processor, JSON_SORT_KEYS, e) &&
            write_json(folder, "tokenizer.json", c->tokenizer, 0, e) &&
            write_json(folder, "tokenizer_config.json", c->tokenizer_config, 0, e) &&
-           write_json(folder, "special_tokens_map.json", c->special_tokens_map, 0, e) &&
-           write_shards(w, folder, shard, n_shards, e);
+           write_json(folder, "special_tokens_map.json", c->special_tokens_map, 0, e);
 }
 
-/* Removes what write_files() may have made. */
+/* Removes what write_texts() and write_shards() may have made. */
 static void remove_folder(const char *folder, int n_shards)
 {
     static const char *const names[] = {
@@ -581,7 +502,8 @@ static bool write_folder(Work *w, Error *e)
     str_printf(&part, "%s.part", output);
     bool ok = mkdir(part.text, 0777) == 0 || fail(e, ERR_SYSTEM, "%s: cannot make: %s", part.text, strerror(errno));
     if (ok) {
-        ok = check_space(part.text, w->total, e) && write_files(w, part.text, shard, n_shards, e) &&
+        ok = check_space(part.text, w->total, e) && write_texts(w->checkpoint, part.text, e) &&
+             write_shards(w, part.text, shard, n_shards, e) &&
              (rename(part.text, output) == 0 ||
               fail(e, ERR_SYSTEM, "%s: cannot take this name: %s", output, strerror(errno)));
         if (!ok) remove_folder(part.text, n_shards);
@@ -598,15 +520,108 @@ static bool check_output(const char *output, Error *e)
     return fail(e, ERR_SYSTEM, "%s: exists and is not an empty folder: %s", output, strerror(errno));
 }
 
+/* ---- one GGUF file ------------------------------------------------------------------------------------------------- */
+
+/* The model that the folder would be, with its tensors named and nothing in them: enough to plan a conversion. */
+static bool open_unwritten(Model *m, const Checkpoint *c, DType dtype, const char *folder, Error *e)
+{
+    *m = (Model){ .source = model_source_open(folder, e) };
+    if (!m->source || !config_read(&m->config, m->source, e)) return false;
+    if (!(m->tokenizer = model_tokenizer(m->source, m->config.processor.pad_token, e))) return false;
+    m->files = tensor_files_new();
+    for (int i = 0; i < c->list.n; i++) {
+        const ListedTensor *t = &c->list.tensor[i];
+        FileTensor f = { .name = t->name, .file = "random", .dtype = dtype, .n_dims = t->n_dims };
+        for (int k = 0; k < t->n_dims; k++) f.dim[k] = t->dim[k];
+        tensor_files_add(m->files, &f);
+    }
+    tensor_files_sort(m->files);
+    return true;
+}
+
+static const ListedTensor *find_listed(const TensorList *l, const char *name)
+{
+    for (int i = 0; i < l->n; i++)
+        if (strcmp(l->tensor[i].name, name) == 0) return &l->tensor[i];
+    return NULL;
+}
+
+static bool add_to_file(void *writer, const void *bytes, size_t n, Error *e)
+{
+    return gguf_writer_add(writer, bytes, n, e);
+}
+
+static bool draw_plan(Work *w, const ConvertPlan *p, GgufWriter *out, Error *e)
+{
+    const Target to = { add_to_file, out };
+    for (int i = 0; i < p->n; i++) {
+        const ConvertedTensor *t = &p->tensor[i];
+        for (int k = 0; k < t->n_parts; k++) {
+            char name[TENSOR_NAME_SIZE];
+            published_name_of(t->name, t->merged ? k : -1, name);
+            const ListedTensor *l = find_listed(&w->checkpoint->list, name);
+            if (!l) return fail(e, ERR_UNSUPPORTED, "%s is not a tensor of the model", name);
+            if (!write_tensor(w, &to, l, t->dtype, e)) return false;
+        }
+    }
+    return true;
+}
+
+static bool write_planned(Work *w, const ConvertPlan *p, const Model *m, const ConvertOptions *o, Error *e)
+{
+    const char *const output = w->options->output;
+    w->total = p->bytes;
+    GgufWriter *out = convert_open_gguf(p, m, o, output, e);
+    if (!out) return false;
+    if (draw_plan(w, p, out, e)) return gguf_writer_commit(out, e);
+    gguf_writer_abandon(out);
+    return false;
+}
+
+static bool convert_unwritten(Work *w, const char *folder, Error *e)
+{
+    Model m;
+    ConvertPlan plan = { 0 };
+    const ConvertOptions o = { .to = CONVERT_GGUF, .types = w->options->gguf_types };
+    const bool ok = open_unwritten(&m, w->checkpoint, w->options->dtype, folder, e) && convert_plan(&plan, &m, &o, e) &&
+                    check_space(folder, plan.bytes, e) && write_planned(w, &plan, &m, &o, e);
+    convert_plan_free(&plan);
+    model_close(&m);
+    return ok;
+}
+
+/* The texts of the folder lie in OUT.part/SHAPE as long as it takes. */
+static bool write_gguf(Work *w, Error *e)
+{
+    Str part = { 0 };
+    str_printf(&part, "%s.part", w->options->output);
+    char *folder = path_join(part.text, w->options->shape->name);
+    bool ok = mkdir(part.text, 0777) == 0 || fail(e, ERR_SYSTEM, "%s: cannot make: %s", part.text, strerror(errno));
+    if (ok) {
+        ok = mkdir(folder, 0777) == 0 || fail(e, ERR_SYSTEM, "%s: cannot make: %s", folder, strerror(errno));
+        ok = ok && write_texts(w->checkpoint, folder, e) && convert_unwritten(w, folder, e);
+        remove_folder(folder, 0);
+        rmdir(part.text);
+    }
+    free(folder);
+    str_free(&part);
+    return ok;
+}
+
+static bool check_file(const char *output, Error *e)
+{
+    return !file_exists(output) || fail(e, ERR_SYSTEM, "%s: is there already", output);
+}
+
 static bool write_checkpoint(const Checkpoint *c, const Options *o, Error *e)
 {
     Work *w = xcalloc(1, sizeof *w);
     *w = (Work){ .options = o, .checkpoint = c, .started = clock_now() };
     w->total = tensor_list_elements(&c->list, PART_COUNT) * dtype_bytes(o->dtype);
-    w->buffer = xmalloc((size_t)PIECES * PIECE_BYTES + 64); /* draw() may write past the last element */
+    w->buffer = xmalloc((size_t)PIECES * PIECE_BYTES + DRAW_SLACK);
     normal_levels(w->level);
-    w->pool = check_output(o->output, e) ? pool_open(o->threads, e) : NULL;
-    const bool ok = w->pool && write_folder(w, e);
+    w->pool = (o->gguf ? check_file(o->output, e) : check_output(o->output, e)) ? pool_open(o->threads, e) : NULL;
+    const bool ok = w->pool && (o->gguf ? write_gguf(w, e) : write_folder(w, e));
     if (ok) report(w, true);
     pool_close(w->pool);
     free(w->buffer);
@@ -663,6 +678,7 @@ static bool take_option(Options *o, int option, const char *text, Error *e)
                fail(e, ERR_USAGE, "--shape %s: expected micro-mha, micro-mla, micro-noaux, tiny, small or base", text);
     case 'o': o->output = text; return true;
     case 'd': return take_dtype(&o->dtype, text, e);
+    case 'g': o->gguf = text; return weight_types_find(text, &o->gguf_types, e) || fail_in(e, "--gguf");
     case 's': return take_count(&o->seed, text, 0, UINT64_MAX, "seed", e);
     case 'k':
         if (o->n_sets == MAX_SETS) return fail(e, ERR_USAGE, "--set: more than %d", MAX_SETS);
@@ -686,6 +702,7 @@ static bool take_options(Options *o, int argc, char **argv, Error *e)
         { "shape", required_argument, NULL, 'a' },
         { "output", required_argument, NULL, 'o' },
         { "dtype", required_argument, NULL, 'd' },
+        { "gguf", required_argument, NULL, 'g' },
         { "seed", required_argument, NULL, 's' },
         { "set", required_argument, NULL, 'k' },
         { "tokenizer", required_argument, NULL, 't' },

@@ -17,7 +17,6 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "format/gguf_writer.h"
 #include "format/quantize.h"
 #include "format/safetensors.h"
 #include "kernels/interleave.h"
@@ -382,15 +381,21 @@ static bool add_to_gguf(void *writer, const void *bytes, size_t n, Error *e)
     return gguf_writer_add(writer, bytes, n, e);
 }
 
-static bool write_gguf(Converter *c, const ConvertPlan *p, const char *path, Error *e)
+GgufWriter *convert_open_gguf(const ConvertPlan *p, const Model *m, const ConvertOptions *o, const char *path, Error *e)
 {
     GgufMetadata metadata = { 0 };
     TensorSpec *specs = specs_of(p);
     GgufWriter *w = NULL;
-    if (gguf_describe(&metadata, c->m, main_type(p), c->o->text_only, e))
+    if (gguf_describe(&metadata, m, main_type(p), o->text_only, e))
         w = gguf_writer_open(path, &metadata, specs, p->n, e);
     gguf_metadata_free(&metadata);
     free(specs);
+    return w;
+}
+
+static bool write_gguf(Converter *c, const ConvertPlan *p, const char *path, Error *e)
+{
+    GgufWriter *w = convert_open_gguf(p, c->m, c->o, path, e);
     if (!w) return false;
     c->sink = (Sink){ add_to_gguf, w };
     if (convert_all(c, p, e)) return gguf_writer_commit(w, e);

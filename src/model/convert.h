@@ -6,6 +6,7 @@
 
 #include "base/pool.h"
 #include "format/gguf_names.h"
+#include "format/gguf_writer.h"
 #include "format/importance.h"
 #include "model/model.h"
 #include "model/weight_types.h"
@@ -47,6 +48,11 @@ uint64_t converted_bytes(const ConvertedTensor *t);
 /* What the result will hold. End with convert_plan_free(), in any case. */
 bool convert_plan(ConvertPlan *p, const Model *m, const ConvertOptions *o, Error *e);
 void convert_plan_free(ConvertPlan *p);
+
+/* The GGUF file of a plan: metadata and list of tensors are written, the data have to follow in the order of the plan. For
+ * convert_run(), and for who has the data from elsewhere. */
+GgufWriter *convert_open_gguf(const ConvertPlan *p, const Model *m, const ConvertOptions *o, const char *path,
+                              Error *e);
 
 /* Who watches: told how many bytes of the result are written, and asked whether to stop. Either may be NULL. */
 typedef struct {

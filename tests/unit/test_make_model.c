@@ -161,6 +161,133 @@ static void pieces_join_without_a_seam(void **state)
     temp_close(&s);
 }
 
+/* The bytes of a GGUF file before the data: version, counts, metadata, names, types, shapes and offsets of all tensors. */
+static size_t head_bytes(const Gguf *g)
+{
+    const GgufTensor *last = gguf_at(g, gguf_count(g) - 1);
+    const size_t data = (size_t)(last->data + last->bytes - gguf_at(g, 0)->data);
+    return gguf_bytes(g) - (data + 31) / 32 * 32; /* each tensor is filled up to the alignment */
+}
+
+static Gguf *gguf_opened(const char *path)
+{
+    Error e = { 0 };
+    Gguf *g = gguf_open(path, &e);
+    if (!g) fail_msg("%s", e.text);
+    return g;
+}
+
+static void quantise(const char *from, const char *types, const char *out)
+{
+    Error e = { 0 };
+    Model m = opened(from);
+    ConvertOptions o = { .to = CONVERT_GGUF };
+    ConvertPlan plan;
+    Pool *pool = pool_open(1, &e);
+    if (!pool || !weight_types_find(types, &o.types, &e) || !convert_plan(&plan, &m, &o, &e) ||
+        !convert_run(&plan, &m, &o, out, pool, NULL, &e))
+        fail_msg("%s", e.text);
+    convert_plan_free(&plan);
+    pool_close(pool);
+    model_close(&m);
+}
+
+/* The folder bears the name that the generator's own has, which becomes general.name. */
+static void a_gguf_has_the_head_that_quantize_writes(void **state)
+{
+    (void)state;
+    static const char *const shapes[] = { "micro-mha", "micro-mla", "micro-noaux" };
+    static const char *const types[] = { "q4", "q8", "q4-small", "q4_0", "bf16" };
+    TempFolder s = temp_open();
+    for (int i = 0; i < 3; i++)
+        for (int k = 0; k < 5; k++) {
+            const char *const folder = made_well(&s, shapes[i], ARGS("--shape", shapes[i]));
+            const char *const drawn = made_well(&s, "drawn", ARGS("--shape", shapes[i], "--gguf", types[k]));
+            const char *const written = temp_path(&s, "written");
+            quantise(folder, types[k], written);
+            Gguf *a = gguf_opened(drawn), *b = gguf_opened(written);
+            assert_int_equal(gguf_bytes(a), gguf_bytes(b));
+            assert_int_equal(head_bytes(a), head_bytes(b));
+            char *x = NULL, *y = NULL;
+            size_t n = 0;
+            Error e = { 0 };
+            assert_true(file_read(drawn, 1 << 24, &x, &n, &e) && file_read(written, 1 << 24, &y, &n, &e));
+            assert_memory_equal(x, y, head_bytes(a));
+            free(x);
+            free(y);
+            gguf_close(a);
+            gguf_close(b);
+            Model m = opened(drawn);
+            model_close(&m);
+            temp_remove(folder, 0);
+            assert_int_equal(unlink(drawn), 0);
+        }
+    temp_close(&s);
+}
+
+/* The root mean square of a matrix beside that of the folder's, worst of all matrices; 1: no difference. */
+static double worst_spread(const char *gguf, const char *folder)
+{
+    const Kernels *k = kernels_get(cpu_best());
+    Model a = opened(gguf), b = opened(folder);
+    double worst = 0;
+    for (int i = 0; i < tensor_files_count(a.files); i++) {
+        const FileTensor *t = tensor_files_at(a.files, i), *of[2] = { t, tensor_files_find(b.files, t->name) };
+        double rms[2] = { 0 };
+        if (t->n_dims != 2 || file_tensor_elements(t) < 2000) continue;
+        for (int side = 0; side < 2; side++) {
+            const FileTensor *u = of[side];
+            const size_t cols = (size_t)u->dim[1];
+            float *x = xcalloc(cols, sizeof *x);
+            for (size_t row = 0; row < (size_t)u->dim[0]; row++) {
+                k->to_f32[u->dtype](x, u->data + row * dtype_row_bytes(u->dtype, cols), (int)cols);
+                for (int64_t c = 0; c < of[1]->dim[1]; c++)
+                    rms[side] += (double)x[c] * x[c]; /* without what fills up */
+            }
+            free(x);
+        }
+        worst = fmax(worst, fabs(sqrt(rms[0] / rms[1]) - 1));
+    }
+    model_close(&a);
+    model_close(&b);
+    return worst;
+}
+
+static void drawn_blocks_have_the_spread_of_plain_numbers(void **state)
+{
+    (void)state;
+    static const char *const types[] = { "q8_0", "q4_0", "iq4_nl" };
+    TempFolder s = temp_open();
+    const char *const folder = made_well(&s, "folder", ARGS("--shape", "micro-mla"));
+    for (int i = 0; i < 3; i++) {
+        const char *const path = made_well(&s, types[i], ARGS("--shape", "micro-mla", "--gguf", types[i]));
+        assert_within(types[i], worst_spread(path, folder), 0.06); /* as in weights_have_the_stated_spread */
+    }
+    temp_close(&s);
+}
+
+static void a_gguf_depends_on_the_seed_alone(void **state)
+{
+    (void)state;
+    static const char *const threads[] = { "1", "3" };
+    Error e = { 0 };
+    TempFolder s = temp_open();
+    char *bytes[3] = { NULL };
+    size_t n[3];
+    for (int i = 0; i < 3; i++) {
+        const char *const path = made_well(&s, "m.gguf",
+                                           ARGS("--shape", "micro-mha", "--gguf", "q4", "--threads", threads[i % 2],
+                                                "--seed", i < 2 ? "1" : "2", LANGUAGE("vocab_size=70001")));
+        assert_true(file_read(path, 1 << 24, &bytes[i], &n[i], &e));
+        assert_int_equal(unlink(path), 0);
+    }
+    assert_int_equal(n[0], n[1]);
+    assert_memory_equal(bytes[0], bytes[1], n[0]);
+    assert_true(n[2] == n[0] && memcmp(bytes[2], bytes[0], n[0]) != 0);
+    for (int i = 0; i < 3; i++) free(bytes[i]);
+    temp_close(&s);
+}
+
 static void weights_have_the_stated_spread(void **state)
 {
     (void)state;
@@ -301,6 +428,9 @@ static void refuses_with_a_reason(void **state)
         { { "--shape", "huge" }, ERR_USAGE, "--shape huge: expected micro-mha" },
         { { "--dtype", "bf16" }, ERR_USAGE, "--shape is missing" },
         { { "--shape", "tiny", "--dtype", "int8" }, ERR_USAGE, "--dtype int8: expected bf16, f16 or f32" },
+        { { "--shape", "tiny", "--gguf", "q5" },
+          ERR_USAGE,
+          "--gguf: the type 'q5' is unknown, expected one of q8, q4" },
         { { "--shape", "tiny", "--seed", "x" }, ERR_USAGE, "--seed x: expected a number" },
         { { "--shape", "tiny", "--threads", "0" }, ERR_USAGE, "--threads 0: expected a number from 1 to 1024" },
         { { "--shape", "micro-mha", "extra" }, ERR_USAGE, "unexpected argument extra" },
@@ -311,6 +441,10 @@ static void refuses_with_a_reason(void **state)
           "ids go up to 266, language_config.vocab_size is 200" },
         { { "--shape", "micro-mha", "--tokenizer", "/nowhere" }, ERR_SYSTEM, "/nowhere: cannot open" },
         { { "--shape", "base", "--dtype", "f32", LANGUAGE("n_routed_experts=2000"),
+            LANGUAGE("moe_intermediate_size=1048576") },
+          ERR_SYSTEM,
+          "free on this file system" },
+        { { "--shape", "base", "--gguf", "q4", LANGUAGE("n_routed_experts=2000"),
             LANGUAGE("moe_intermediate_size=1048576") },
           ERR_SYSTEM,
           "free on this file system" },
@@ -341,6 +475,9 @@ static void never_writes_over_a_model(void **state)
     assert_true(before == fingerprint(path));
     assert_int_equal(mkdir(temp_path(&s, "empty"), 0700), 0);
     made_well(&s, "empty", ARGS("--shape", "micro-mha"));
+    made(&s, "a", ARGS("--shape", "micro-mha", "--gguf", "q8"), &e, &ok);
+    assert_false(ok);
+    assert_non_null(strstr(e.text, "is there already"));
     temp_close(&s);
 }
 
@@ -358,7 +495,9 @@ static void the_base_config_leaves_out_what_the_published_one_does(void **state)
 }
 
 TEST_MAIN(TEST(micro_models_open_in_every_dtype), TEST(every_architecture_opens), TEST(same_seed_same_bytes),
-          TEST(pieces_join_without_a_seam), TEST(weights_have_the_stated_spread), TEST(shards_stay_below_their_limit),
+          TEST(pieces_join_without_a_seam), TEST(a_gguf_has_the_head_that_quantize_writes),
+          TEST(drawn_blocks_have_the_spread_of_plain_numbers), TEST(a_gguf_depends_on_the_seed_alone),
+          TEST(weights_have_the_stated_spread), TEST(shards_stay_below_their_limit),
           TEST(full_shapes_fall_into_the_published_shards), TEST(specials_follow_the_vocabulary),
           TEST(refuses_with_a_reason), TEST(never_writes_over_a_model),
           TEST(the_base_config_leaves_out_what_the_published_one_does))
