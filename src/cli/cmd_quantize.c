@@ -161,7 +161,7 @@ static bool convert(const QuantizeArgs *a, const Model *m, const ConvertPlan *p,
     progress_wipe(&bar);
     char size[32];
     if (ok && !a->notes.quiet) note("%s: %d tensors, %s", a->result.out, p->n, human_bytes(p->bytes, size));
-    if (!ok && e->code == ERR_CANCELLED) fail(e, ERR_CANCELLED, "ended by Ctrl-C: %s is not written", a->result.out);
+    if (!ok && e->code == ERR_CANCELLED) fail(e, ERR_CANCELLED, "interrupted: %s is not written", a->result.out);
     return ok;
 }
 
@@ -186,7 +186,7 @@ static bool work(const QuantizeArgs *a, const char *source, Error *e)
 {
     Model m;
     Importance *importance = NULL;
-    interrupt_install(false);
+    interrupt_install_all();
     if (!model_open(&m, source, e)) return false;
     const bool ok = (!a->types.importance || (importance = importance_load(a->types.importance, e))) &&
                     plan_and_convert(a, &m, importance, e);

@@ -22,12 +22,24 @@ static void on_interrupt(int signal_number)
     if (r) vl2_cancel(r);
 }
 
+static void handle(int signal_number)
+{
+    struct sigaction a = { .sa_handler = on_interrupt }; /* no SA_RESTART: reading from the terminal breaks off */
+    sigemptyset(&a.sa_mask);
+    sigaction(signal_number, &a, NULL);
+}
+
 void interrupt_install(bool leave)
 {
     leave_at_once = leave;
-    struct sigaction a = { .sa_handler = on_interrupt }; /* no SA_RESTART: reading from the terminal breaks off */
-    sigemptyset(&a.sa_mask);
-    sigaction(SIGINT, &a, NULL);
+    handle(SIGINT);
+}
+
+void interrupt_install_all(void)
+{
+    interrupt_install(false);
+    handle(SIGTERM);
+    handle(SIGHUP);
 }
 
 void interrupt_ends(Vl2Request *r)
