@@ -40,6 +40,7 @@ static const char USAGE[] =
     "  --gguf TYPE           write a GGUF file, -o FILE, instead of a folder: TYPE as in `vl2 quantize --type TYPE` "
     "from\n"
     "                        such a folder. Same names, types and texts; the numbers of quantised tensors are drawn\n"
+    "  --text-only           with --gguf: only the language part, as `vl2 quantize --text-only`\n"
     "  --seed N              of the random numbers (default: 1)\n"
     "  --set KEY=VALUE       change config.json: the path of a key, a JSON value; a word that is not JSON is a "
     "string;\n"
@@ -60,6 +61,7 @@ typedef struct {
     bool list;
     const char *gguf; /* the --type of `vl2 quantize`; NULL: a folder */
     WeightTypes gguf_types;
+    bool text_only;
 } Options;
 
 /* All that a checkpoint consists of. */
@@ -582,7 +584,9 @@ static bool convert_unwritten(Work *w, const char *folder, Error *e)
 {
     Model m;
     ConvertPlan plan = { 0 };
-    const ConvertOptions o = { .to = CONVERT_GGUF, .types = w->options->gguf_types };
+    const ConvertOptions o = { .to = CONVERT_GGUF,
+                               .types = w->options->gguf_types,
+                               .text_only = w->options->text_only };
     const bool ok = open_unwritten(&m, w->checkpoint, w->options->dtype, folder, e) && convert_plan(&plan, &m, &o, e) &&
                     check_space(folder, plan.bytes, e) && write_planned(w, &plan, &m, &o, e);
     convert_plan_free(&plan);
@@ -678,6 +682,7 @@ static bool take_option(Options *o, int option, const char *text, Error *e)
                fail(e, ERR_USAGE, "--shape %s: expected micro-mha, micro-mla, micro-noaux, tiny, small or base", text);
     case 'o': o->output = text; return true;
     case 'd': return take_dtype(&o->dtype, text, e);
+    case 'x': o->text_only = true; return true;
     case 'g': o->gguf = text; return weight_types_find(text, &o->gguf_types, e) || fail_in(e, "--gguf");
     case 's': return take_count(&o->seed, text, 0, UINT64_MAX, "seed", e);
     case 'k':
@@ -703,6 +708,7 @@ static bool take_options(Options *o, int argc, char **argv, Error *e)
         { "output", required_argument, NULL, 'o' },
         { "dtype", required_argument, NULL, 'd' },
         { "gguf", required_argument, NULL, 'g' },
+        { "text-only", no_argument, NULL, 'x' },
         { "seed", required_argument, NULL, 's' },
         { "set", required_argument, NULL, 'k' },
         { "tokenizer", required_argument, NULL, 't' },

@@ -13,7 +13,7 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
-#include "engine/engine.h"
+#include "engine/work.h"
 #include "model/weight_types.h"
 
 typedef struct {
@@ -255,7 +255,13 @@ static void print_memory(const Vl2Engine *g)
            human_bytes(p->step_language, two), human_bytes(p->step_vision, three));
     printf("  request    %-10s pictures of each conversation\n", human_bytes(p->request, one));
     printf("  total      %-10s of %s: %s\n", human_bytes(p->total, one), human_bytes(machine, two),
-           p->total <= machine ? "fits" : "does not fit; the parts of the weights in use are read from disk again");
+           p->total <= machine ? "fits" : "does not fit");
+    if (p->total <= machine) return;
+    const double step = bytes_of_step(g, 1, 0);
+    printf("  slow       about %s of the %s of weights that a token needs come from the disk each time,\n"
+           "             and up to %s for every %d tokens of a prompt\n",
+           human_bytes(plan_read_again(p, machine, (uint64_t)step), one), human_bytes((uint64_t)step, two),
+           human_bytes(p->weights, three), g->chunk);
 }
 
 static void print_text(const Vl2Engine *g, const Parameters *p)
@@ -288,7 +294,8 @@ static json_t *json_memory(const Vl2Engine *g)
                  { "step", p->step },
                  { "request", p->request },
                  { "total", p->total },
-                 { "machine", machine_memory() } };
+                 { "machine", machine_memory() },
+                 { "disk_per_token", plan_read_again(p, machine_memory(), (uint64_t)bytes_of_step(g, 1, 0)) } };
     json_t *o = json_object();
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         json_object_set_new(o, rows[i].name, json_integer((json_int_t)rows[i].bytes));

@@ -10,6 +10,7 @@
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "model/convert.h"
+#include "model/gguf_describe.h"
 
 typedef struct {
     const char *out, *to, *calibrate;
@@ -165,6 +166,14 @@ static bool convert(const QuantizeArgs *a, const Model *m, const ConvertPlan *p,
     return ok;
 }
 
+static void warn_of_untold(const LanguageConfig *c)
+{
+    const char *reason[GGUF_MAX_UNTOLD];
+    const int n = gguf_untold(c, reason);
+    for (int i = 0; i < n; i++)
+        note("other programs will not compute what this model does, and will not say so: %s", reason[i]);
+}
+
 static bool plan_and_convert(const QuantizeArgs *a, const Model *m, const Importance *importance, Error *e)
 {
     ConvertOptions o;
@@ -174,6 +183,7 @@ static bool plan_and_convert(const QuantizeArgs *a, const Model *m, const Import
     ok = ok && convert_plan(&plan, m, &o, e);
     if (ok && importance && plan.n_weighted == 0)
         ok = fail(e, ERR_FORMAT, "%s: names no matrix of this model that would be quantised", a->types.importance);
+    if (ok && a->result.text_only && !a->notes.quiet) warn_of_untold(&m->config.language);
     if (ok && a->result.dry_run)
         print_plan(&plan);
     else if (ok)

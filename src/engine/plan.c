@@ -111,3 +111,11 @@ void memory_plan(MemoryPlan *m, const Config *c, uint64_t weights, const Kernels
                        tile_rows * (uint64_t)c->projector.n_embed * sizeof(float));
     m->total = m->weights + m->vectors + m->cache + m->step + (uint64_t)sequences * m->request;
 }
+
+/* Which pages the kernel keeps is nobody's choice: each is as likely to be there as any other. */
+uint64_t plan_read_again(const MemoryPlan *p, uint64_t machine, uint64_t needed)
+{
+    if (p->total <= machine || p->weights == 0) return 0;
+    const uint64_t others = p->total - p->weights, room = machine > others ? machine - others : 0;
+    return (uint64_t)((double)needed * (1 - (double)room / (double)p->weights));
+}

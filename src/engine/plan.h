@@ -24,4 +24,8 @@ typedef struct {
 void memory_plan(MemoryPlan *p, const Config *c, uint64_t weights, const Kernels *k, int context, int sequences,
                  int chunk, int threads, DType cache_type);
 
+/* On a machine with `machine` bytes of memory: how many of `needed` bytes of weights, all of them met again and again, come from
+ * the disk each time. 0 if everything fits. */
+uint64_t plan_read_again(const MemoryPlan *p, uint64_t machine, uint64_t needed);
+
 #endif

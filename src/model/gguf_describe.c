@@ -265,3 +265,24 @@ bool gguf_describe(GgufMetadata *out, const Model *m, DType main_type, bool text
     if (text_only) gguf_put_bool(out, GGUF_TEXT_ONLY_KEY, true);
     return describe_tokenizer(out, m, e) && (text_only || put_texts(out, m->source, e));
 }
+
+/* Found by running llama.cpp on such models (tests/interop, docs/formats.md). */
+int gguf_untold(const LanguageConfig *c, const char *reason[GGUF_MAX_UNTOLD])
+{
+    const RopeConfig *r = &c->rope;
+    const struct {
+        bool applies;
+        const char *reason;
+    } rows[GGUF_MAX_UNTOLD] = {
+        { r->kind == ROPE_DYNAMIC, "rope_scaling of type dynamic" },
+        { r->kind == ROPE_LINEAR && c->use_mla, "rope_scaling of type linear with latent attention" },
+        { r->kind == ROPE_YARN && r->mscale != r->mscale_all_dim, "mscale other than mscale_all_dim" },
+        { c->norm_topk_prob && !c->use_mla, "norm_topk_prob without latent attention" },
+        { c->topk_method == TOPK_GROUP_LIMITED, "topk_method group_limited_greedy" },
+        { c->use_mla && c->rms_norm_eps != 1e-6, "rms_norm_eps other than 1e-6 with latent attention" },
+    };
+    int n = 0;
+    for (int i = 0; i < GGUF_MAX_UNTOLD; i++)
+        if (rows[i].applies) reason[n++] = rows[i].reason;
+    return n;
+}

@@ -48,6 +48,15 @@ static void operations_of_a_prompt_add_up(void **state)
     vl2_close(e);
 }
 
+static void weights_without_room_are_read_again(void **state)
+{
+    (void)state;
+    const MemoryPlan p = { .weights = 1000, .total = 1200 };
+    assert_int_equal(plan_read_again(&p, 1200, 500), 0);
+    assert_int_equal(plan_read_again(&p, 700, 500), 250); /* room for 500 of the 1000 */
+    assert_int_equal(plan_read_again(&p, 100, 500), 500); /* for none */
+}
+
 /* MLA counts as the paper writes it: a query and key of 16 + 8, a value of 16. */
 static void absorbed_attention_counts_as_written(void **state)
 {
@@ -183,7 +192,7 @@ static void tiny_and_small_ask_what_is_known(void **state)
     }
 }
 
-TEST_MAIN(TEST(weights_of_a_token_are_those_it_meets), TEST(operations_of_a_prompt_add_up),
-          TEST(absorbed_attention_counts_as_written), TEST(operations_of_a_tile_add_up),
-          TEST(bytes_of_a_step_count_visited_experts_once), TEST(a_limit_takes_each_type_at_its_own_peak),
-          TEST(tiny_and_small_ask_what_is_known))
+TEST_MAIN(TEST(weights_without_room_are_read_again), TEST(weights_of_a_token_are_those_it_meets),
+          TEST(operations_of_a_prompt_add_up), TEST(absorbed_attention_counts_as_written),
+          TEST(operations_of_a_tile_add_up), TEST(bytes_of_a_step_count_visited_experts_once),
+          TEST(a_limit_takes_each_type_at_its_own_peak), TEST(tiny_and_small_ask_what_is_known))
