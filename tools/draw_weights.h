@@ -17,7 +17,7 @@
 #include <string.h>
 
 #include "base/rng.h"
-#include "kernels/dtype.h"
+#include "kernels/interleave.h"
 #include "model/config.h"
 #include "model/tensor_list.h"
 
@@ -59,7 +59,7 @@ static inline double spread(const ListedTensor *t, const Config *c)
     return 0;
 }
 
-/* One tensor, in units: elements, or blocks of a quantised type. What level i becomes, and how units are drawn. */
+/* One tensor, in units: elements, blocks of a quantised type, or the blocks of 16 rows side by side of an x16 type. What level i becomes, and how units are drawn. */
 typedef struct {
     uint64_t seed;
     DType dtype;
@@ -97,18 +97,20 @@ static inline uint8_t nearest_nibble(DType t, double x)
  * numbers lies. */
 static inline void start_blocks(Drawing *d, const ListedTensor *t, double s, const double level[LEVELS])
 {
-    const bool has_bytes = d->dtype == DT_Q8_0;
-    const double end = has_bytes ? level[LEVELS - 1] : 2.5, largest = d->dtype == DT_Q4_0 ? 8 : 127;
+    const DType type = dtype_of_rows(d->dtype);
+    const uint64_t rows_of_unit = dtype_is_x16(d->dtype) ? STRIP_ROWS : 1;
+    const bool has_bytes = type == DT_Q8_0;
+    const double end = has_bytes ? level[LEVELS - 1] : 2.5, largest = type == DT_Q4_0 ? 8 : 127;
     const double per_level = largest / end;
     d->scale = f32_to_f16((float)(s / per_level));
     for (int i = 0; i < LEVELS; i++)
         d->code[i] =
-            has_bytes ? (uint8_t)(int8_t)lrint(per_level * level[i]) : nearest_nibble(d->dtype, per_level * level[i]);
-    d->zero = has_bytes ? 0 : nearest_nibble(d->dtype, 0);
+            has_bytes ? (uint8_t)(int8_t)lrint(per_level * level[i]) : nearest_nibble(type, per_level * level[i]);
+    d->zero = has_bytes ? 0 : nearest_nibble(type, 0);
     d->cols = (uint64_t)t->dim[t->n_dims - 1];
     d->blocks_of_row = (d->cols + QUANT_BLOCK - 1) / QUANT_BLOCK;
-    d->unit = dtype_row_bytes(d->dtype, QUANT_BLOCK);
-    d->n = listed_elements(t) / d->cols * d->blocks_of_row;
+    d->unit = rows_of_unit * dtype_row_bytes(type, QUANT_BLOCK);
+    d->n = listed_elements(t) / d->cols / rows_of_unit * d->blocks_of_row;
 }
 
 static inline void start_drawing(Drawing *d, const ListedTensor *t, const Config *c, const double level[LEVELS],
@@ -168,17 +170,30 @@ static inline void draw_block(const Drawing *d, uint64_t i, unsigned char *out)
     for (uint64_t j = left; j < QUANT_BLOCK; j++) code[j] = d->zero;
     memcpy(out, &d->scale, sizeof d->scale);
     out += sizeof d->scale;
-    if (d->dtype == DT_Q8_0)
+    if (dtype_of_rows(d->dtype) == DT_Q8_0)
         memcpy(out, code, sizeof code);
     else
         for (int j = 0; j < QUANT_BLOCK / 2; j++) out[j] = (unsigned char)(code[j] | code[QUANT_BLOCK / 2 + j] << 4);
+}
+
+/* The same blocks as in the row type. */
+static inline void draw_strip_blocks(const Drawing *d, uint64_t i, unsigned char *out)
+{
+    enum { MOST_BLOCK_BYTES = 34 };
+    unsigned char rows[STRIP_ROWS * MOST_BLOCK_BYTES];
+    const uint64_t strip = i / d->blocks_of_row, block = i % d->blocks_of_row;
+    for (uint64_t r = 0; r < STRIP_ROWS; r++)
+        draw_block(d, (strip * STRIP_ROWS + r) * d->blocks_of_row + block, rows + r * (d->unit / STRIP_ROWS));
+    interleave_rows(d->dtype, out, rows, QUANT_BLOCK);
 }
 
 /* Units [first, first + n); one random number serves four elements. `first` of plain elements is a multiple of 4, and `out` has
  * room for DRAW_SLACK more bytes. */
 static inline void draw(const Drawing *d, uint64_t first, size_t n, unsigned char *out)
 {
-    if (dtype_is_quantised(d->dtype))
+    if (dtype_is_x16(d->dtype))
+        for (size_t i = 0; i < n; i++) draw_strip_blocks(d, first + i, out + i * d->unit);
+    else if (dtype_is_quantised(d->dtype))
         for (size_t i = 0; i < n; i++) draw_block(d, first + i, out + i * d->unit);
     else
         draw_elements(d, first, n, out);

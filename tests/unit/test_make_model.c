@@ -245,12 +245,21 @@ static double worst_spread(const char *gguf, const char *folder)
             const FileTensor *u = of[side];
             const size_t cols = (size_t)u->dim[1];
             float *x = xcalloc(cols, sizeof *x);
+            const size_t bytes = dtype_row_bytes(u->dtype, cols);
+            unsigned char *one = xcalloc(bytes, 1);
             for (size_t row = 0; row < (size_t)u->dim[0]; row++) {
-                k->to_f32[u->dtype](x, u->data + row * dtype_row_bytes(u->dtype, cols), (int)cols);
+                const unsigned char *from = u->data + row * bytes;
+                if (dtype_is_x16(u->dtype)) {
+                    interleaved_row(u->dtype, one, u->data + row / STRIP_ROWS * STRIP_ROWS * bytes,
+                                    (int)(row % STRIP_ROWS), cols);
+                    from = one;
+                }
+                k->to_f32[dtype_of_rows(u->dtype)](x, from, (int)cols);
                 for (int64_t c = 0; c < of[1]->dim[1]; c++)
                     rms[side] += (double)x[c] * x[c]; /* without what fills up */
             }
             free(x);
+            free(one);
         }
         worst = fmax(worst, fabs(sqrt(rms[0] / rms[1]) - 1));
     }
