@@ -69,7 +69,10 @@ static bool put_piece(Writer *w, const Config *c, const Tokenizer *t, const Piec
     const SpecialIds *ids = tokenizer_special(t);
     switch (piece->kind) {
     case PIECE_BOS: put(w, ids->bos, false, false); return true;
-    case PIECE_EOS: put(w, ids->eos, false, piece->is_answer); return true;
+    case PIECE_EOS:
+        put(w, ids->eos, false, piece->is_answer);
+        w->p->answer_end[w->p->n_answers++] = w->p->n;
+        return true;
     case PIECE_TEXT: return put_text(w, t, piece, added, e);
     case PIECE_IMAGE: return put_image(w, c, pictures[w->p->n_images], n_pictures, ids->image, e);
     }
@@ -85,6 +88,7 @@ bool prompt_layout(Prompt *p, const Config *config, const Tokenizer *t, const Co
     bool ok = true;
     *p = (Prompt){ 0 };
     p->image = xcalloc((size_t)n_pictures, sizeof *p->image);
+    p->answer_end = xcalloc((size_t)c->n, sizeof *p->answer_end);
     chat_pieces(c, &pieces);
     for (int i = 0; ok && i < pieces.n; i++)
         ok = put_piece(&w, config, t, &pieces.piece[i], pictures, n_pictures, added, e);
@@ -125,6 +129,7 @@ void prompt_free(Prompt *p)
 {
     for (int i = 0; i < p->n_images; i++) tiles_free(&p->image[i].tiles);
     free(p->image);
+    free(p->answer_end);
     free(p->id);
     free(p->is_image);
     free(p->is_answer);

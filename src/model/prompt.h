@@ -21,6 +21,8 @@ typedef struct {
     int n;
     PromptImage *image;
     int n_images, n_image_tokens;
+    int *answer_end; /* [n_answers]: how many tokens there are up to the end token of each answer, that included */
+    int n_answers;
 } Prompt;
 
 /* `pictures`: the decoded pictures of all messages, in order; conversation_images(c) of them. `c` has passed

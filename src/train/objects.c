@@ -169,13 +169,20 @@ static bool put_boxes(Placer *p, Str *out, Error *e)
 
 static const char ref_mark[] = "<ref-object>", box_mark[] = "<bbox>";
 
-/* The next mark in s[0, n): its place, or n. */
+static bool begins_with(const char *s, size_t n, const char *mark, size_t n_mark)
+{
+    return n >= n_mark && memcmp(s, mark, n_mark) == 0;
+}
+
+/* The next mark in s[0, n): its place, or n. One pass, however many marks there are. */
 static size_t find_mark(const char *s, size_t n, bool *is_ref)
 {
-    const char *ref = memmem(s, n, ref_mark, sizeof ref_mark - 1), *box = memmem(s, n, box_mark, sizeof box_mark - 1);
-    *is_ref = ref && (!box || ref < box);
-    const char *at = *is_ref ? ref : box;
-    return at ? (size_t)(at - s) : n;
+    for (const char *at = s, *end = s + n; at < end && (at = memchr(at, '<', (size_t)(end - at))); at++) {
+        const size_t left = (size_t)(end - at);
+        *is_ref = begins_with(at, left, ref_mark, sizeof ref_mark - 1);
+        if (*is_ref || begins_with(at, left, box_mark, sizeof box_mark - 1)) return (size_t)(at - s);
+    }
+    return n;
 }
 
 static bool place_in(Placer *p, Message *m, Error *e)

@@ -146,33 +146,41 @@ static bool fill_all(Prompt *p, const Pictures *pictures, const SampleRules *rul
 
 /* ---- length ---- */
 
-/* The conversation cut before its last question; false: there is only one. */
-static bool drop_round(Conversation *c)
+/* The first `rounds` questions with their answers, and what stands before. */
+static void keep_rounds(Conversation *c, int rounds)
 {
-    int last = c->n - 1;
-    while (last > 0 && c->message[last].role != ROLE_USER) last--;
-    if (last == 0 || c->message[last - 1].role == ROLE_SYSTEM) return false;
-    Conversation rest = { .message = c->message + last, .n = c->n - last };
-    for (int i = 0; i < rest.n; i++) message_free(&rest.message[i]);
-    c->n = last;
-    return true;
+    int n = 0;
+    for (; rounds > 0; n++) rounds -= c->message[n].role == ROLE_ASSISTANT;
+    for (int i = n; i < c->n; i++) message_free(&c->message[i]);
+    c->n = n;
 }
 
-/* Cut on the borders of turns, and laid out anew each time: with fewer pictures they may be cut otherwise. */
+static bool fail_too_long(const Prompt *p, int max_length, Error *e)
+{
+    const int n = p->answer_end[0];
+    int n_image = 0;
+    for (int i = 0; i < n; i++) n_image += p->is_image[i];
+    return fail(e, ERR_LIMIT,
+                "%d tokens (%d of text, %d of pictures) in the first question and its answer, --max-length allows %d",
+                n, n - n_image, n_image, max_length);
+}
+
+/* Cut behind the last answer that ends in time, and laid out anew: with fewer pictures they may be cut otherwise, into more
+ * tokens. */
 static bool lay_out(Sample *s, Conversation *c, const Size *sizes, const SampleRules *rules, Fault *fault, Error *e)
 {
-    for (;; s->dropped_rounds++) {
+    Prompt *p = &s->prompt;
+    for (;;) {
         *fault = FAULT_RECORD;
-        if (!prompt_layout(&s->prompt, rules->config, rules->tokenizer, c, sizes, rules->added, e)) return false;
-        if (s->prompt.n <= rules->max_length) return true;
-        const int n = s->prompt.n, n_image = s->prompt.n_image_tokens;
-        prompt_free(&s->prompt);
+        if (!prompt_layout(p, rules->config, rules->tokenizer, c, sizes, rules->added, e)) return false;
+        if (p->n <= rules->max_length) return true;
         *fault = FAULT_TOO_LONG;
-        if (!drop_round(c))
-            return fail(e, ERR_LIMIT,
-                        "%d tokens (%d of text, %d of pictures) in the first question and its answer, "
-                        "--max-length allows %d",
-                        n, n - n_image, n_image, rules->max_length);
+        int fit = 0;
+        while (p->answer_end[fit] <= rules->max_length) fit++;
+        if (fit == 0) return fail_too_long(p, rules->max_length, e);
+        s->dropped_rounds += p->n_answers - fit;
+        keep_rounds(c, fit);
+        prompt_free(p);
     }
 }
 

@@ -1,4 +1,5 @@
 /* test_train_data.c - training data from files: forms, pictures and boxes, what is refused and how it is told. */
+#include "base/clock.h"
 #include "base/mem.h"
 #include "text/detokenize.h"
 #include "text/grounding.h"
@@ -218,6 +219,42 @@ static void long_samples_lose_rounds_and_are_cut_as_the_rest_would_be(void **sta
     sample_free(&less);
     dataset_close(&d);
     str_free(&text);
+    temp_close(&t);
+    close_rules(&r);
+}
+
+/* Minutes, if what is too long were cut round by round, or marks were looked for through all of the rest. */
+static void many_rounds_and_many_marks_take_no_time(void **state)
+{
+    (void)state;
+    enum { N = 100000 };
+    Rules r;
+    Dataset d;
+    Sample s;
+    Error e;
+    Fault fault;
+    Str text = { 0 };
+    open_rules(&r, "micro-mha");
+    TempFolder t = temp_open();
+    str_puts(&text, "{\"messages\": [");
+    for (int i = 0; i < N; i++)
+        str_printf(&text, "%s{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"b\"}",
+                   i ? ", " : "");
+    str_puts(&text, "]}\n{\"messages\": [{\"role\": \"user\", \"content\": \"");
+    for (int i = 0; i < N; i++) str_puts(&text, "<bbox>");
+    str_puts(&text, "\"}, {\"role\": \"assistant\", \"content\": \"b\"}], \"objects\": {\"bbox\": []}}");
+    temp_write(&t, "d.jsonl", text.text, text.n);
+    str_free(&text);
+    open_good(&d, &t, "d.jsonl");
+    const double begin = clock_now();
+    take_good(&s, &d, 0, &r.rules, SAMPLE_WHOLE);
+    assert_in_range(s.prompt.n, r.rules.max_length - 20, r.rules.max_length);
+    assert_int_equal(s.dropped_rounds, N - s.prompt.n_answers);
+    sample_free(&s);
+    assert_false(dataset_sample(&d, 1, &r.rules, SAMPLE_WHOLE, &s, &fault, &e));
+    assert_int_equal(fault, FAULT_BOXES);
+    assert_within("seconds", clock_now() - begin, 20);
+    dataset_close(&d);
     temp_close(&t);
     close_rules(&r);
 }
@@ -579,7 +616,8 @@ static void a_file_cut_while_it_is_read_is_an_error_of_the_file(void **state)
 
 TEST_MAIN(TEST(every_form_gives_the_same_samples), TEST(one_conversation_in_a_file_is_one_record),
           TEST(meta_files_name_annotations_pictures_and_repeats), TEST(pictures_go_to_the_tags_of_all_questions),
-          TEST(long_samples_lose_rounds_and_are_cut_as_the_rest_would_be), TEST(cached_tiles_are_the_decoded_ones),
+          TEST(long_samples_lose_rounds_and_are_cut_as_the_rest_would_be),
+          TEST(many_rounds_and_many_marks_take_no_time), TEST(cached_tiles_are_the_decoded_ones),
           TEST(given_answers_are_read_and_not_learnt), TEST(people_cannot_forge_a_turn_in_the_data),
           TEST(boxes_become_the_models), TEST(boxes_come_back_to_their_pixels),
           TEST(bad_records_say_file_line_and_what), TEST(bad_files_say_where),
