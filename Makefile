@@ -164,15 +164,16 @@ test: deps-test ## run all tests; the last line is "N passed, N failed, N skippe
 LEVELS_x86_64 = avx2 avx512 avx512vnni avx512bf16
 LEVELS_aarch64 = neon neon-dotprod
 LEVELS  = scalar $(LEVELS_$(ARCH))
+RACED   = $(addprefix build/tsan/tests/,unit/test_pool unit/test_train_order golden/test_same_bits)
 CHECKED = $(foreach l,$(LEVELS),"env VL2_TEST_CPU=$l build/release/tests/golden/test_model" \
                                 "env VL2_TEST_CPU=$l build/release/tests/golden/test_same_bits") \
-          build/tsan/tests/unit/test_pool build/tsan/tests/golden/test_same_bits \
+          $(RACED) \
           $(TEST_SRC:%.c=build/clang/%) \
           $(foreach t,$(filter tests/fuzz/%,$(TEST_SRC:%.c=%)),"env VL2_FUZZ_ROUNDS=20 build/asan/$t")
 check: deps-check ## run all tests and more: every --cpu level, TSan, clang, longer fuzzing
 	+@$(SUBMAKE) -s MODE=release all lib tests tools
 	+@$(SUBMAKE) -s MODE=asan all tests
-	+@$(SUBMAKE) -s MODE=tsan build/tsan/tests/unit/test_pool build/tsan/tests/golden/test_same_bits
+	+@$(SUBMAKE) -s MODE=tsan $(RACED)
 	+@$(SUBMAKE) -s CC=clang BUILD=build/clang all lib tests tools
 	@VL2_TEST_TIMEOUT=1800 tests/run.sh $(TESTED) $(CHECKED)
 
