@@ -58,6 +58,8 @@ typedef struct {
     int context;         /* tokens that one conversation may have, prompt and answer; 0: 4096 */
     int sequences;       /* requests that run together; 0: 1. More wait their turn */
     int chunk;           /* prompt tokens in one step; 0: 512 */
+    const char *const *lora; /* adapters on top of the model: PEFT directories, each "DIR" or "DIR:SCALE" */
+    int n_lora;
     void (*log)(void *context, int level, const char *text); /* notes for a person; NULL: none. Level 0 is a warning */
     void *log_context;
 } Vl2Options;

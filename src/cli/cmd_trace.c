@@ -1,5 +1,5 @@
-/* cmd_trace.c - `vl2 trace`: the intermediate tensors of a forward pass, whole, in one safetensors file. What is collected
- * and how it is written: engine/trace.h. */
+/* cmd_trace.c - `vl2 trace`: the intermediate tensors of a forward pass, or the gradients of a batch, whole, in one
+ * safetensors file. What is collected and how it is written: engine/trace.h, train/gradient_trace.h. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +9,7 @@
 #include "cli/interrupt.h"
 #include "cli/terminal.h"
 #include "engine/trace.h"
+#include "train/gradient_trace.h"
 
 typedef struct {
     const char *out, *only;
@@ -16,10 +17,17 @@ typedef struct {
 } TraceOwnArgs;
 
 typedef struct {
+    bool gradients;
+    const char *data;
+    int adamw;
+} GradientArgs;
+
+typedef struct {
     EngineArgs engine;
     QuestionArgs question;
     PictureArgs picture;
     TraceOwnArgs own;
+    GradientArgs gradient;
     NoteArgs notes;
 } TraceArgs;
 
@@ -35,8 +43,21 @@ static const Option OWN_OPTIONS[] = {
 };
 #undef T
 
+#define T GradientArgs
+static const Option GRADIENT_OPTIONS[] = {
+    OPTION_FLAG(T, gradients, "gradients", 0,
+                "Loss and gradients of training samples instead of a prompt's tensors. Default: off."),
+    OPTION_TEXT(T, data, "data", 0, "FILE",
+                "The samples, as `vl2 train` reads them; all records are one batch. Required with --gradients."),
+    OPTION_INTEGER(T, adamw, "adamw", 0, "N", 0, 1 << 16,
+                   "Repeat the batch for N steps of AdamW and add after.<parameter>. Default: 0."),
+    OPTIONS_END
+};
+#undef T
+
 static const Group GROUPS[] = { { "Question", QUESTION_OPTIONS, offsetof(TraceArgs, question) },
                                 { "Trace", OWN_OPTIONS, offsetof(TraceArgs, own) },
+                                { "Gradients", GRADIENT_OPTIONS, offsetof(TraceArgs, gradient) },
                                 { "Pictures", PICTURE_OPTIONS, offsetof(TraceArgs, picture) },
                                 { "Model and machine", ENGINE_OPTIONS, offsetof(TraceArgs, engine) },
                                 { "Notes", NOTE_OPTIONS, offsetof(TraceArgs, notes) },
@@ -65,9 +86,20 @@ static bool check_names(const char *only, Error *e)
     return ok;
 }
 
+static bool check_gradients(const TraceArgs *a, int n_operands, Error *e)
+{
+    if (!a->gradient.data) return fail(e, ERR_USAGE, "--gradients: --data FILE is missing");
+    if (n_operands > 0 || a->question.conversation || a->question.image.n > 0)
+        return fail(e, ERR_USAGE, "--gradients takes its samples from --data alone, not a prompt");
+    if (a->engine.lora.n > 1) return fail(e, ERR_USAGE, "--gradients takes one --lora, %d are given", a->engine.lora.n);
+    return true;
+}
+
 static bool check(const TraceArgs *a, int n_operands, Error *e)
 {
     if (!a->own.out) return fail(e, ERR_USAGE, "-o OUT is missing");
+    if (a->gradient.gradients) return check_gradients(a, n_operands, e);
+    if (a->gradient.data || a->gradient.adamw) return fail(e, ERR_USAGE, "--data and --adamw need --gradients");
     if (n_operands == 0 && !a->question.conversation)
         return fail(e, ERR_USAGE, "a PROMPT or --conversation is missing");
     if (n_operands == 0 && a->question.image.n > 0)
@@ -97,8 +129,26 @@ static bool trace_answer(const TraceArgs *a, const Dialogue *d, Vl2Engine *engin
     return ok;
 }
 
+static bool trace_gradients(const TraceArgs *a, Error *e)
+{
+    char *model = model_path(a->engine.model, e);
+    const GradientTrace g = { .model = model,
+                              .data = a->gradient.data,
+                              .out = a->own.out,
+                              .lora = a->engine.lora.n ? a->engine.lora.text[0] : NULL,
+                              .cpu = a->engine.cpu,
+                              .threads = a->engine.threads,
+                              .adam_steps = a->gradient.adamw,
+                              .pictures = image_options_of(&a->picture),
+                              .added = a->question.raw_special ? ADDED_ALL : ADDED_GROUNDING };
+    const bool ok = model && gradient_trace(&g, e);
+    free(model);
+    return ok;
+}
+
 static bool work(TraceArgs *a, const char *prompt, Dialogue *d, Error *e)
 {
+    if (a->gradient.gradients) return trace_gradients(a, e);
     if (!dialogue_from_args(d, &a->question, prompt, e)) return false;
     interrupt_install(true);
     Vl2Engine *engine = open_engine(&a->engine, &a->notes, e);
@@ -126,7 +176,8 @@ const Command CMD_TRACE = {
     .name = "trace",
     .summary = "the intermediate tensors of a forward pass, as safetensors",
     .usage = (const char *const[]){ "trace [-m MODEL] [-i FILE]... -o OUT [options] PROMPT",
-                                    "trace [-m MODEL] --conversation FILE -o OUT [options]", NULL },
+                                    "trace [-m MODEL] --conversation FILE -o OUT [options]",
+                                    "trace [-m MODEL] --gradients --data FILE [--lora DIR] [--adamw N] -o OUT", NULL },
     .about =
         "For porting, debugging and comparing. T prompt tokens, n tiles, S pixels a side, P patches, p image tokens of "
         "a "
@@ -134,7 +185,11 @@ const Command CMD_TRACE = {
         "input_ids, images_seq_mask [T]; images_spatial_crop [pictures, 2]; pixels [n, 3, S, S]; vision_block.N, "
         "vision_out [n, P, W]; projector_out [n, p, D]; inputs_embeds, attn_out.N, mlp_out.N, layer_out.N, final_norm "
         "[T, D]; moe_ids.N, moe_weights.N [T, k]; logits [T, V]. vision_block.0 is the sum of patch and position "
-        "embedding.",
+        "embedding.\n"
+        "With --gradients, in f32, one sequence for each sample: input_ids, labels [samples, longest], left-aligned; "
+        "loss, "
+        "grad_global_norm; aux_loss.N of a layer of experts; grad.<parameter>, with --lora of its matrices alone; "
+        "after.<parameter> (AdamW: rate 1e-3, betas 0.9 and 0.999, epsilon 1e-8, decay 0.01, norm clipped to 1).",
     .group = GROUPS,
     .example =
         (const char *const[]){ "Everything, exactly",

@@ -16,6 +16,8 @@ const Option ENGINE_OPTIONS[] = {
     OPTION_TEXT(T, model, "model", 'm', "MODEL",
                 "A folder as published (Hugging Face layout), or a GGUF file of `vl2 quantize`. Default: the small "
                 "test model that comes with vl2."),
+    OPTION_TEXTS(T, lora, "lora", 0, "DIR[:SCALE]",
+                 "An adapter on top of the model: a PEFT directory, its scale times SCALE; repeatable. Default: none."),
     OPTION_CHOICE(T, compute, "compute", 0, "TYPE", "f32|bf16|auto", "dtype",
                   "Activations: f32 (exact), bf16 (rounded before each product, as in the official bf16 run) or auto "
                   "(bf16 where the processor has bf16 dot products, else f32). Default: auto."),
@@ -141,6 +143,8 @@ char *engine_options(Vl2Options *o, const EngineArgs *a, NoteArgs *n, Error *e)
                        .context = a->context,
                        .chunk = a->chunk,
                        .sequences = a->sequences,
+                       .lora = a->lora.text,
+                       .n_lora = a->lora.n,
                        .log = write_note,
                        .log_context = n };
     return path;

@@ -9,6 +9,7 @@
 typedef struct {
     const char *model; /* NULL: the default model */
     const char *compute, *cpu;
+    Texts lora;
     int threads, context, chunk;
     int sequences; /* 0: one; an option of `info` alone */
 } EngineArgs;

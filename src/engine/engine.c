@@ -1,14 +1,37 @@
 /* engine.c - opening and closing; see engine.h. */
 #include "engine/engine.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "model/lora.h"
 
 const char *vl2_version(void)
 {
     return "0.1.0";
+}
+
+/* "DIR" or "DIR:SCALE". What follows the last colon is a scale if it is a number. */
+static bool add_adapter(Model *m, const char *text, Error *err)
+{
+    Adapter a = { 0 };
+    const char *colon = strrchr(text, ':');
+    char *end = NULL, *path = xstrdup(text);
+    float scale = 1;
+    if (colon && colon[1]) {
+        const float number = strtof(colon + 1, &end);
+        if (*end == 0) {
+            scale = number;
+            path[colon - text] = 0;
+        }
+    }
+    const bool ok = (isfinite(scale) || fail(err, ERR_USAGE, "%s: the scale is not a number", text)) &&
+                    adapter_open(&a, path, err) && model_add_adapter(m, &a, scale, err);
+    adapter_close(&a);
+    free(path);
+    return ok;
 }
 
 /* How products read their activations, by the type of the weights. */
@@ -79,6 +102,7 @@ Vl2Engine *vl2_open(const Vl2Options *o, Vl2Error *err)
     bool ok = check_limits(o, err) && (!o->cpu || cpu_level_find(o->cpu, &level, err));
     if (ok && !o->model) ok = fail(err, ERR_USAGE, "no model directory is given");
     ok = ok && model_open(&e->model, o->model, err);
+    for (int i = 0; i < o->n_lora && ok; i++) ok = add_adapter(&e->model, o->lora[i], err);
     if (ok) {
         e->run.k = kernels_get(level);
         ok = (e->pool = pool_open(o->threads, err)) != NULL;

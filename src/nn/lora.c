@@ -105,21 +105,3 @@ void lora_add(Run *r, const Tensor *x, const Lora *list, Tensor *y)
 {
     for (const Lora *l = list; l && x->rows > 0; l = l->next) add_one(r, x, l, y);
 }
-
-void lora_merge(Run *r, const Lora *list, float *w)
-{
-    for (const Lora *l = list; l; l = l->next) {
-        const ArenaMark mark = arena_mark(r->arena);
-        const int rank = l->a.rows, rows = l->b.rows;
-        Tensor *scaled = tensor_zero(r, rows, rank);
-        Tensor b = { .data = arena_get(r->arena, (size_t)rows * (size_t)rank * sizeof(float)),
-                     .rows = rows,
-                     .cols = rank,
-                     .ld = (size_t)rank };
-        r->k->to_f32[DT_F32](b.data, l->b.data, rows * rank);
-        add_scaled(r, scaled, &b, l->scale);
-        const ProductAdd p = product_dx(w, (size_t)l->a.cols, scaled->data, scaled->ld, rows, &l->a);
-        products_add(r, &p, 1);
-        arena_release(r->arena, mark);
-    }
-}

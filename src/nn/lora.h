@@ -6,8 +6,4 @@
 
 /* y += the sum of the list's adapters of x; recorded when there is a tape. */
 void lora_add(Run *r, const Tensor *x, const Lora *list, Tensor *y);
-
-/* w += scale * b a, of the adapters of a list; w [rows][cols]. */
-void lora_merge(Run *r, const Lora *list, float *w);
-
 #endif

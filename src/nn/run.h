@@ -37,7 +37,7 @@ typedef struct Lora {
     float scale;   /* alpha / r */
     float dropout; /* share of x that is left out in training, with a tape */
     uint64_t seed; /* of the mask; another one in every step */
-    struct Lora *next;
+    const struct Lora *next;
 } Lora;
 
 /* A trainable row of numbers: norms, biases. */

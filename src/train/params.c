@@ -16,7 +16,8 @@ enum { LINE = 16 }; /* floats */
 typedef struct {
     Params *p;
     const ParamChoice *choice;  /* parameters, */
-    const LoraTargets *targets; /* or adapters */
+    const LoraTargets *targets; /* or adapters, new ones */
+    const Adapter *adapter;     /* or those of a file */
     const Kernels *k;
     int next; /* the parameter whose turn it is, in the second visit */
 } Visit;
@@ -117,13 +118,13 @@ bool params_open(Params *p, Model *m, const ParamChoice *choice, Error *e)
 
 /* ---- adapters ---- */
 
-/* "x.weight" -> "x", for a matrix that a target names; NULL for all others. Caller frees. */
+/* "x.weight" -> "x", for a matrix that gets an adapter; NULL for all others. Caller frees. */
 static char *module_of(const Visit *v, const ParameterSlot *s)
 {
     static const char end[] = ".weight";
     if (!s->matrix || !str_ends(s->name, end)) return NULL;
     char *module = xstrndup(s->name, strlen(s->name) - (sizeof end - 1));
-    if (lora_targets_match(v->targets, module)) return module;
+    if (v->adapter ? adapter_find(v->adapter, module) != NULL : lora_targets_match(v->targets, module)) return module;
     free(module);
     return NULL;
 }
@@ -131,7 +132,7 @@ static char *module_of(const Visit *v, const ParameterSlot *s)
 static char *adapter_name(const char *module, char which)
 {
     Str name = { 0 };
-    str_printf(&name, "base_model.model.%s.lora_%c.weight", module, which);
+    str_printf(&name, "%s.lora_%c.weight", module, which);
     return name.text;
 }
 
@@ -140,10 +141,11 @@ static bool count_adapter(void *context, const ParameterSlot *s)
     Visit *v = context;
     char *module = module_of(v, s);
     if (!module) return true;
+    const int64_t rank = v->adapter ? adapter_find(v->adapter, module)->a->dim[0] : v->targets->rank;
     int64_t inputs = 1;
     for (int i = 1; i < s->n_dims; i++) inputs *= s->dim[i];
-    add_param(v->p, adapter_name(module, 'A'), 2, (const int64_t[]){ v->targets->rank, inputs });
-    add_param(v->p, adapter_name(module, 'B'), 2, (const int64_t[]){ s->dim[0], v->targets->rank });
+    add_param(v->p, adapter_name(module, 'A'), 2, (const int64_t[]){ rank, inputs });
+    add_param(v->p, adapter_name(module, 'B'), 2, (const int64_t[]){ s->dim[0], rank });
     v->p->n_lora++;
     free(module);
     return true;
@@ -158,6 +160,14 @@ static Weight weight_of(const Params *p, const Param *q)
                      .grad = p->grad + q->at };
 }
 
+static void copy_in(float *to, const FileTensor *t)
+{
+    const int cols = (int)t->dim[1];
+    for (int64_t i = 0; i < t->dim[0]; i++)
+        kernels_get(CPU_SCALAR)
+            ->to_f32[t->dtype](to + i * cols, t->data + (size_t)i * dtype_row_bytes(t->dtype, (size_t)cols), cols);
+}
+
 static bool put_adapter(void *context, const ParameterSlot *s)
 {
     Visit *v = context;
@@ -165,11 +175,17 @@ static bool put_adapter(void *context, const ParameterSlot *s)
     char *module = module_of(v, s);
     if (!module) return true;
     Lora *l = &p->lora[v->next / 2];
-    *l = (Lora){ .a = weight_of(p, &p->param[v->next]),
-                 .b = weight_of(p, &p->param[v->next + 1]),
-                 .scale = v->targets->alpha / (float)v->targets->rank,
-                 .dropout = v->targets->dropout,
-                 .next = NULL };
+    *l = (Lora){ .a = weight_of(p, &p->param[v->next]), .b = weight_of(p, &p->param[v->next + 1]) };
+    if (v->adapter) {
+        const AdapterModule *x = adapter_find(v->adapter, module);
+        copy_in(p->value + p->param[v->next].at, x->a);
+        copy_in(p->value + p->param[v->next + 1].at, x->b);
+        l->scale = x->scale;
+        l->dropout = v->adapter->dropout;
+    } else {
+        l->scale = v->targets->alpha / (float)v->targets->rank;
+        l->dropout = v->targets->dropout;
+    }
     s->matrix->lora = l;
     v->next += 2;
     free(module);
@@ -189,24 +205,55 @@ static void fill_adapters(Params *p, uint64_t seed)
     }
 }
 
+static bool make_adapters(Visit *v, Model *m, Error *e)
+{
+    Params *p = v->p;
+    if (!weights_visit(&m->weights, &m->config, count_adapter, v, e)) return false;
+    if (p->n == 0)
+        return fail(e, ERR_USAGE, "no matrix of the model is one that the targets name (the first is \"%s\")",
+                    v->targets && v->targets->n_targets ? v->targets->target[0] : "");
+    if (!allocate(p, (size_t)p->n_lora * sizeof *p->lora + 4096, e)) return false;
+    p->lora = arena_get(&p->arena, (size_t)p->n_lora * sizeof *p->lora);
+    return weights_visit(&m->weights, &m->config, put_adapter, v, e);
+}
+
 bool params_open_lora(Params *p, Model *m, const LoraTargets *targets, uint64_t seed, Error *e)
 {
     Visit v = { .p = p, .targets = targets };
-    *p = (Params){ 0 };
-    if (!weights_visit(&m->weights, &m->config, count_adapter, &v, e)) goto failed;
-    if (p->n == 0) {
-        fail(e, ERR_USAGE, "no matrix of the model is one that the targets name (the first is \"%s\")",
-             targets->n_targets ? targets->target[0] : "");
-        goto failed;
-    }
-    if (!allocate(p, (size_t)p->n_lora * sizeof *p->lora + 4096, e)) goto failed;
-    p->lora = arena_get(&p->arena, (size_t)p->n_lora * sizeof *p->lora);
-    if (!weights_visit(&m->weights, &m->config, put_adapter, &v, e)) goto failed;
-    fill_adapters(p, seed);
-    return true;
-failed:
+    *p = (Params){ .rank = targets->rank, .alpha = targets->alpha, .dropout = targets->dropout };
+    if (make_adapters(&v, m, e)) return fill_adapters(p, seed), true;
     params_close(p);
     return false;
+}
+
+bool params_open_adapter(Params *p, Model *m, const Adapter *a, Error *e)
+{
+    Visit v = { .p = p, .adapter = a };
+    *p = (Params){ .rank = a->rank, .alpha = a->alpha, .dropout = a->dropout };
+    if (adapter_belongs(a, m, e) && make_adapters(&v, m, e)) return true;
+    params_close(p);
+    return false;
+}
+
+/* Parameters 2 i and 2 i + 1 are A and B of adapter i. */
+bool params_save_adapter(const Params *p, const char *path, const char *base, Error *e)
+{
+    static const char end[] = ".lora_A.weight";
+    AdapterMatrices *m = xcalloc((size_t)p->n_lora, sizeof *m);
+    char **module = xcalloc((size_t)p->n_lora, sizeof *module);
+    bool same = true;
+    for (int i = 0; i < p->n_lora; i++) {
+        const Param *a = &p->param[2 * i], *b = a + 1;
+        module[i] = xstrndup(a->name, strlen(a->name) - (sizeof end - 1));
+        same &= (int)a->dim[0] == p->rank;
+        m[i] = (AdapterMatrices){ module[i], p->value + a->at, p->value + b->at, (int)b->dim[0], (int)a->dim[1] };
+    }
+    const bool ok = (same || fail(e, ERR_UNSUPPORTED, "%s: adapters of several ranks are not written", path)) &&
+                    adapter_save(path, base, m, p->n_lora, p->rank, p->alpha, p->dropout, e);
+    for (int i = 0; i < p->n_lora; i++) free(module[i]);
+    free(module);
+    free(m);
+    return ok;
 }
 
 /* ---- both ---- */

@@ -5,11 +5,11 @@
 #ifndef VL2_TRAIN_PARAMS_H
 #define VL2_TRAIN_PARAMS_H
 
-#include "model/model.h"
+#include "model/lora.h"
 #include "train/lora_targets.h"
 
 typedef struct {
-    char *name; /* "language.model.norm.weight"; of an adapter "base_model.model.<module>.lora_A.weight" */
+    char *name; /* "language.model.norm.weight"; of an adapter "<module>.lora_A.weight" */
     int n_dims;
     int64_t dim[4];
     size_t at, n; /* floats, from the begin of value and grad */
@@ -22,6 +22,8 @@ typedef struct {
     float *value, *grad;
     Lora *lora; /* the adapters, when it is these that are trained */
     int n_lora;
+    int rank; /* these three are what the adapters were made with */
+    float alpha, dropout;
     Arena arena;
 } Params;
 
@@ -39,6 +41,12 @@ bool params_open(Params *p, Model *m, const ParamChoice *choice, Error *e);
 /* Freezes all of the model and puts an adapter on every matrix that the targets name: A random (uniform, within 1 / sqrt(inputs),
  * from the seed), B zero. At most one of the two opens a model. */
 bool params_open_lora(Params *p, Model *m, const LoraTargets *targets, uint64_t seed, Error *e);
+
+/* The same with the adapter of a file, to go on with it. */
+bool params_open_adapter(Params *p, Model *m, const Adapter *a, Error *e);
+
+/* The adapters as a PEFT directory. */
+bool params_save_adapter(const Params *p, const char *path, const char *base, Error *e);
 
 void params_close(Params *p); /* of zeroed Params: nothing */
 

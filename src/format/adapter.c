@@ -1,0 +1,246 @@
+/* adapter.c - see adapter.h. */
+#include "format/adapter.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "format/json.h"
+#include "format/safetensors.h"
+
+enum { MAX_CONFIG = 1 << 20, MAX_RANK = 4096 };
+static const char prefix[] = "base_model.model.";
+
+/* ---- reading ---- */
+
+/* Keys whose values, other than these, mean something that we do not do. */
+static bool check_kind(const json_t *config, const char *where, Error *e)
+{
+    static const char *const must_be_off[] = { "use_dora", "fan_in_fan_out", "lora_bias" };
+    static const char *const must_be_empty[] = { "modules_to_save", "layers_to_transform", "layer_replication",
+                                                 "target_parameters" };
+    const char *kind = json_string_value(json_object_get(config, "peft_type"));
+    const char *bias = json_string_value(json_object_get(config, "bias"));
+    if (!kind || strcmp(kind, "LORA") != 0)
+        return fail(e, ERR_UNSUPPORTED, "%s: \"peft_type\" is %s, expected \"LORA\"", where, kind ? kind : "missing");
+    if (bias && strcmp(bias, "none") != 0)
+        return fail(e, ERR_UNSUPPORTED, "%s: \"bias\" is \"%s\", expected \"none\"", where, bias);
+    for (size_t i = 0; i < sizeof must_be_off / sizeof *must_be_off; i++)
+        if (json_is_true(json_object_get(config, must_be_off[i])))
+            return fail(e, ERR_UNSUPPORTED, "%s: \"%s\" is true, expected false", where, must_be_off[i]);
+    for (size_t i = 0; i < sizeof must_be_empty / sizeof *must_be_empty; i++) {
+        const json_t *v = json_object_get(config, must_be_empty[i]);
+        if (v && !json_is_null(v) && json_array_size(v) + json_object_size(v) > 0)
+            return fail(e, ERR_UNSUPPORTED, "%s: \"%s\" is not empty, expected null", where, must_be_empty[i]);
+    }
+    return true;
+}
+
+/* The value that a pattern of alpha_pattern gives a module: a name, or its end after a dot. */
+static bool pattern_value(const json_t *patterns, const char *module, double *out)
+{
+    const char *key;
+    const json_t *v;
+    json_object_foreach((json_t *)(uintptr_t)patterns, key, v)
+    {
+        const size_t n = strlen(module), k = strlen(key);
+        const bool ends = n >= k && strcmp(module + n - k, key) == 0 && (n == k || module[n - k - 1] == '.');
+        if (ends && json_is_number(v)) return *out = json_number_value(v), true;
+    }
+    return false;
+}
+
+typedef struct {
+    bool rslora;
+    json_t *alphas; /* of "alpha_pattern" */
+} Scaling;
+
+static bool read_config(Adapter *a, const json_t *config, Scaling *s, const char *where, Error *e)
+{
+    int64_t rank = 0;
+    double alpha = 8, dropout = 0;
+    if (!check_kind(config, where, e) || !json_take_int(config, "r", 1, MAX_RANK, &rank, where, e) ||
+        !json_take_double(config, "lora_alpha", &alpha, where, e) ||
+        !json_take_double(config, "lora_dropout", &dropout, where, e) ||
+        !json_take_bool(config, "use_rslora", &s->rslora, where, e) ||
+        !json_take_node(config, "alpha_pattern", JSON_OBJECT, &s->alphas, where, e))
+        return false;
+    if (rank == 0) return fail(e, ERR_FORMAT, "%s: \"r\" is missing", where);
+    if (!(fabs(alpha) <= 1e6))
+        return fail(e, ERR_FORMAT, "%s: \"lora_alpha\" is %g, expected at most 1e6", where, alpha);
+    if (!(dropout >= 0 && dropout < 1))
+        return fail(e, ERR_FORMAT, "%s: \"lora_dropout\" is %g, expected 0 to 1", where, dropout);
+    a->rank = (int)rank;
+    a->alpha = (float)alpha;
+    a->dropout = (float)dropout;
+    return true;
+}
+
+/* "base_model.model.X.lora_A.weight" -> X and 'A'; NULL for other names. Some writers put the adapter's name, "default", in. */
+static char *module_of(const char *name, char *which)
+{
+    static const char *const ends[] = { ".lora_A.weight", ".lora_B.weight", ".lora_A.default.weight",
+                                        ".lora_B.default.weight" };
+    for (size_t i = 0; i < 4; i++)
+        if (str_starts(name, prefix) && str_ends(name, ends[i]) && strlen(name) > sizeof prefix - 1 + strlen(ends[i])) {
+            *which = i % 2 ? 'B' : 'A';
+            return xstrndup(name + sizeof prefix - 1, strlen(name) - (sizeof prefix - 1) - strlen(ends[i]));
+        }
+    return NULL;
+}
+
+static int by_module(const void *a, const void *b)
+{
+    return strcmp(((const AdapterModule *)a)->module, ((const AdapterModule *)b)->module);
+}
+
+static bool check_tensor(const FileTensor *t, Error *e)
+{
+    if (t->dtype >= DT_PLAIN_TYPES)
+        return fail(e, ERR_FORMAT, "%s: %s is %s, expected F32, BF16 or F16", t->file, t->name, dtype_name(t->dtype));
+    if (t->n_dims != 2 || t->dim[0] < 1 || t->dim[1] < 1 || t->dim[0] > INT32_MAX || t->dim[1] > INT32_MAX)
+        return fail(e, ERR_FORMAT, "%s: %s has %d dimensions, expected a matrix", t->file, t->name, t->n_dims);
+    return true;
+}
+
+/* Sorted names bring A and B of a module together in pairs, A first. */
+static bool pair_up(Adapter *a, const Scaling *s, Error *e)
+{
+    const int n = tensor_files_count(a->files);
+    a->module = xcalloc((size_t)n / 2 + 1, sizeof *a->module);
+    for (int i = 0; i < n; i += 2) {
+        const FileTensor *t[2] = { tensor_files_at(a->files, i), i + 1 < n ? tensor_files_at(a->files, i + 1) : NULL };
+        char which = 0, other = 0;
+        char *module = module_of(t[0]->name, &which), *second = t[1] ? module_of(t[1]->name, &other) : NULL;
+        const bool pair = module && second && which == 'A' && other == 'B' && strcmp(module, second) == 0;
+        free(second);
+        if (!pair) {
+            free(module);
+            return fail(e, ERR_FORMAT,
+                        "%s: %s has no other half, expected pairs %s<module>.lora_A.weight and .lora_B.weight",
+                        t[0]->file, t[0]->name, prefix);
+        }
+        AdapterModule *m = &a->module[a->n++];
+        *m = (AdapterModule){ .module = module, .a = t[0], .b = t[1] };
+        if (!check_tensor(t[0], e) || !check_tensor(t[1], e)) return false;
+        if (t[0]->dim[0] != t[1]->dim[1] || t[0]->dim[0] > MAX_RANK)
+            return fail(e, ERR_FORMAT, "%s: %s has rank %lld, its lora_B %lld, expected the same, at most %d",
+                        t[0]->file, t[0]->name, (long long)t[0]->dim[0], (long long)t[1]->dim[1], MAX_RANK);
+        const double rank = (double)t[0]->dim[0];
+        double alpha = (double)a->alpha;
+        pattern_value(s->alphas, module, &alpha);
+        m->scale = (float)(s->rslora ? alpha / sqrt(rank) : alpha / rank);
+    }
+    if (a->n == 0) return fail(e, ERR_FORMAT, "%s: there is no tensor in it", a->path);
+    qsort(a->module, (size_t)a->n, sizeof *a->module, by_module);
+    return true;
+}
+
+bool adapter_open(Adapter *a, const char *path, Error *e)
+{
+    Scaling s = { 0 };
+    *a = (Adapter){ .path = xstrdup(path) };
+    char *config_path = path_join(path, "adapter_config.json"), *weights = path_join(path, "adapter_model.safetensors");
+    json_t *config = json_parse_file(config_path, MAX_CONFIG, e);
+    bool ok = config && (json_is_object(config) ||
+                         fail(e, ERR_FORMAT, "%s: it is %s, expected an object", config_path, json_type_name(config)));
+    ok = ok && read_config(a, config, &s, config_path, e) && (a->files = tensor_files_open(weights, e)) &&
+         pair_up(a, &s, e);
+    json_decref(config);
+    free(config_path);
+    free(weights);
+    if (!ok) adapter_close(a);
+    return ok;
+}
+
+void adapter_close(Adapter *a)
+{
+    for (int i = 0; i < a->n; i++) free(a->module[i].module);
+    free(a->module);
+    free(a->path);
+    tensor_files_close(a->files);
+    *a = (Adapter){ 0 };
+}
+
+const AdapterModule *adapter_find(const Adapter *a, const char *module)
+{
+    const AdapterModule key = { .module = (char *)(uintptr_t)module };
+    return bsearch(&key, a->module, (size_t)a->n, sizeof key, by_module);
+}
+
+/* ---- writing ---- */
+
+/* The last parts of the modules' names, each once: what PEFT finds them by. */
+static json_t *target_modules(const AdapterMatrices *m, int n)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < n; i++) {
+        const char *dot = strrchr(m[i].module, '.'), *last = dot ? dot + 1 : m[i].module;
+        bool there = false;
+        for (size_t k = 0; k < json_array_size(list); k++)
+            there |= strcmp(json_string_value(json_array_get(list, k)), last) == 0;
+        if (!there) json_array_append_new(list, json_string(last));
+    }
+    return list;
+}
+
+static bool write_config(const char *path, const char *base, const AdapterMatrices *m, int n, int rank, float alpha,
+                         float dropout, Error *e)
+{
+    json_t *config = json_pack("{s:s, s:s, s:s?, s:i, s:f, s:f, s:o, s:s, s:b, s:b, s:b, s:n, s:{}, s:{}, s:b}",
+                               "peft_type", "LORA", "task_type", "CAUSAL_LM", "base_model_name_or_path", base, "r",
+                               rank, "lora_alpha", (double)alpha, "lora_dropout", (double)dropout, "target_modules",
+                               target_modules(m, n), "bias", "none", "fan_in_fan_out", 0, "use_rslora", 0, "use_dora",
+                               0, "modules_to_save", "rank_pattern", "alpha_pattern", "inference_mode", 1);
+    char *text = json_dumps(config, JSON_INDENT(2));
+    FileOut out;
+    const bool ok = file_create(&out, path, e) && file_write(&out, text, strlen(text), e) && file_commit(&out, e);
+    if (!ok) file_abandon(&out);
+    free(text);
+    json_decref(config);
+    return ok;
+}
+
+static bool write_matrices(const char *path, const AdapterMatrices *m, int n, int rank, Error *e)
+{
+    TensorSpec *spec = xcalloc(2 * (size_t)n, sizeof *spec);
+    Str *name = xcalloc(2 * (size_t)n, sizeof *name);
+    for (int i = 0; i < 2 * n; i++) {
+        const AdapterMatrices *x = &m[i / 2];
+        str_printf(&name[i], "%s%s.lora_%c.weight", prefix, x->module, i % 2 ? 'B' : 'A');
+        spec[i] = (TensorSpec){ .name = name[i].text, .dtype = DT_F32, .n_dims = 2 };
+        spec[i].dim[0] = i % 2 ? x->rows : rank;
+        spec[i].dim[1] = i % 2 ? rank : x->cols;
+    }
+    TensorWriter *w = tensor_writer_open(path, spec, 2 * n, e);
+    bool ok = w != NULL;
+    for (int i = 0; i < 2 * n && ok; i++)
+        ok = tensor_writer_add(w, i % 2 ? m[i / 2].b : m[i / 2].a,
+                               (size_t)spec[i].dim[0] * (size_t)spec[i].dim[1] * sizeof(float), e);
+    if (w && ok)
+        ok = tensor_writer_commit(w, e);
+    else if (w)
+        tensor_writer_abandon(w);
+    for (int i = 0; i < 2 * n; i++) str_free(&name[i]);
+    free(name);
+    free(spec);
+    return ok;
+}
+
+bool adapter_save(const char *path, const char *base, const AdapterMatrices *m, int n, int rank, float alpha,
+                  float dropout, Error *e)
+{
+    char *config = path_join(path, "adapter_config.json"), *weights = path_join(path, "adapter_model.safetensors");
+    const bool there = mkdir(path, 0777) == 0 || errno == EEXIST ||
+                       fail(e, ERR_SYSTEM, "%s: cannot create: %s", path, strerror(errno));
+    const bool ok =
+        there && write_matrices(weights, m, n, rank, e) && write_config(config, base, m, n, rank, alpha, dropout, e);
+    free(config);
+    free(weights);
+    return ok;
+}
