@@ -10,10 +10,10 @@
 #include "kernels/interleave.h"
 
 enum {
-    ROWS = 192,   /* of Y in a task; whole tiles of every instruction set */
+    ROWS = 384,   /* of Y in a task; whole tiles of every instruction set */
     COLS = 256,   /* the same; whole panels */
     PANEL = 64,   /* columns */
-    PART = 256,   /* of k; whole blocks of quantised types */
+    PART = 384,   /* of k; whole blocks of quantised types */
     FEW_ROWS = 16 /* up to here B is read in place */
 };
 
