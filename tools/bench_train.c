@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "kernels/machine.h"
@@ -68,16 +69,19 @@ static bool make_sample(Sample *s, const Model *m, const Options *o, uint64_t se
                                     .mask_prompt = true,
                                     .max_length = 1 << 20,
                                     .pictures = IMAGE_DEFAULTS };
-        const DataFolders nowhere = { .allow_outside = true };
-        json_t *v =
-            json_pack("{s:[{s:s, s:s}, {s:s, s:s}], s:[s]}", "messages", "role", "user", "content",
-                      "<image>\nWhat is this?", "role", "assistant", "content", "A picture.", "images", o->image);
+        DataFolders folders = { 0 };
+        char *folder = path_folder(o->image);
+        const char *slash = strrchr(o->image, '/'), *name = slash ? slash + 1 : o->image;
+        json_t *v = json_pack("{s:[{s:s, s:s}, {s:s, s:s}], s:[s]}", "messages", "role", "user", "content",
+                              "<image>\nWhat is this?", "role", "assistant", "content", "A picture.", "images", name);
         Record record = { 0 };
         Fault fault;
-        const bool ok = record_read(&record, v, "record", e) &&
-                        sample_build(s, &record, &rules, &nowhere, SAMPLE_WHOLE, "record", &fault, e);
+        const bool ok = data_folders_add(&folders, folder, e) && record_read(&record, v, "record", e) &&
+                        sample_build(s, &record, &rules, &folders, SAMPLE_WHOLE, "record", &fault, e);
         record_free(&record);
         json_decref(v);
+        data_folders_free(&folders);
+        free(folder);
         return ok;
     }
     const size_t n = (size_t)o->length;

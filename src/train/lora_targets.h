@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "base/error.h"
+#include "model/tensor_list.h"
 
 /* A module is named without ".weight": "language.model.layers.3.self_attn.q_proj". A target names modules
  *   by a pattern of a shell that fits the whole name:   *.self_attn.q_proj
@@ -21,5 +21,8 @@ typedef struct {
 const char *const *lora_preset(const char *name, int *n);
 
 bool lora_targets_match(const LoraTargets *t, const char *module);
+
+/* Trainable numbers of the adapters that a model of this shape would get. */
+uint64_t lora_targets_count(const LoraTargets *t, const TensorList *shape);
 
 #endif
