@@ -53,16 +53,24 @@ int conversation_count_tags(const char *s, size_t n)
 
 /* --- A conversation ---------------------------------------------------------------------------------------------- */
 
+/* Lists grow to the next power of two, so that a hostile file of many short messages takes no time by its square. */
+static size_t room_for(int n)
+{
+    return (n & (n - 1)) == 0 ? 2 * (size_t)n + (n == 0) : 0; /* 0: there is room for one more */
+}
+
 static void add_message(Conversation *c, Role role, const char *name, const char *content, size_t n)
 {
-    c->message = xrealloc(c->message, (size_t)c->n + 1, sizeof *c->message);
+    const size_t room = room_for(c->n);
+    if (room) c->message = xrealloc(c->message, room, sizeof *c->message);
     c->message[c->n++] =
         (Message){ .role = role, .role_name = xstrdup(name), .content = xstrndup(content, n), .n_content = n };
 }
 
 void conversation_add_image(Message *m, const char *name)
 {
-    m->image = xrealloc(m->image, (size_t)m->n_images + 1, sizeof *m->image);
+    const size_t room = room_for(m->n_images);
+    if (room) m->image = xrealloc(m->image, room, sizeof *m->image);
     m->image[m->n_images++] = xstrdup(name);
 }
 
