@@ -1,7 +1,6 @@
 /* engine.c - opening and closing; see engine.h. */
 #include "engine/engine.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,24 +12,12 @@ const char *vl2_version(void)
     return "0.1.0";
 }
 
-/* "DIR" or "DIR:SCALE". What follows the last colon is a scale if it is a number. */
 static bool add_adapter(Model *m, const char *text, Error *err)
 {
-    Adapter a = { 0 };
-    const char *colon = strrchr(text, ':');
-    char *end = NULL, *path = xstrdup(text);
-    float scale = 1;
-    if (colon && colon[1]) {
-        const float number = strtof(colon + 1, &end);
-        if (*end == 0) {
-            scale = number;
-            path[colon - text] = 0;
-        }
-    }
-    const bool ok = (isfinite(scale) || fail(err, ERR_USAGE, "%s: the scale is not a number", text)) &&
-                    adapter_open(&a, path, err) && model_add_adapter(m, &a, scale, err);
+    Adapter a;
+    float scale;
+    const bool ok = adapter_open_scaled(&a, &scale, text, err) && model_add_adapter(m, &a, scale, err);
     adapter_close(&a);
-    free(path);
     return ok;
 }
 

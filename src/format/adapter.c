@@ -158,6 +158,25 @@ bool adapter_open(Adapter *a, const char *path, Error *e)
     return ok;
 }
 
+bool adapter_open_scaled(Adapter *a, float *scale, const char *text, Error *e)
+{
+    const char *colon = strrchr(text, ':');
+    char *end = NULL, *path = xstrdup(text);
+    *scale = 1;
+    if (colon && colon[1]) {
+        const float number = strtof(colon + 1, &end);
+        if (*end == 0) {
+            *scale = number;
+            path[colon - text] = 0;
+        }
+    }
+    *a = (Adapter){ 0 };
+    const bool ok =
+        (isfinite(*scale) || fail(e, ERR_USAGE, "%s: the scale is not a number", text)) && adapter_open(a, path, e);
+    free(path);
+    return ok;
+}
+
 void adapter_close(Adapter *a)
 {
     for (int i = 0; i < a->n; i++) free(a->module[i].module);

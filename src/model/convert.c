@@ -21,8 +21,9 @@
 #include "format/safetensors.h"
 #include "kernels/interleave.h"
 #include "model/gguf_describe.h"
+#include "model/model_folder.h"
 
-enum { STRIP_BYTES = 16 << 20, MAX_TEXT = 256 << 20 };
+enum { STRIP_BYTES = 16 << 20 };
 
 /* ---- the plan ---- */
 
@@ -422,68 +423,21 @@ static bool write_safetensors(Converter *c, const ConvertPlan *p, const char *pa
     return false;
 }
 
-static bool write_text(const ModelSource *source, const char *file, const char *path, Error *e)
-{
-    char *text;
-    size_t n;
-    FileOut out;
-    if (!model_source_text(source, file, MAX_TEXT, &text, &n, e)) return false;
-    bool ok = file_create(&out, path, e);
-    if (ok && !(ok = file_write(&out, text, n, e))) file_abandon(&out);
-    ok = ok && file_commit(&out, e);
-    free(text);
-    return ok;
-}
+typedef struct {
+    Converter *c;
+    const ConvertPlan *p;
+} FolderJob;
 
-static const char weights_file[] = "model.safetensors";
-
-static bool fill_folder(Converter *c, const ConvertPlan *p, const char *folder, Error *e)
+static bool fill_weights(void *context, const char *path, Error *e)
 {
-    char *weights = path_join(folder, weights_file);
-    bool ok = write_safetensors(c, p, weights, e);
-    free(weights);
-    for (const ModelText *t = MODEL_TEXTS; t->file && ok; t++) {
-        if (!model_source_has(c->m->source, t->file)) continue;
-        char *path = path_join(folder, t->file);
-        ok = write_text(c->m->source, t->file, path, e);
-        free(path);
-    }
-    return ok;
-}
-
-static void remove_folder(const char *folder)
-{
-    char *weights = path_join(folder, weights_file);
-    unlink(weights);
-    free(weights);
-    for (const ModelText *t = MODEL_TEXTS; t->file; t++) {
-        char *path = path_join(folder, t->file);
-        unlink(path);
-        free(path);
-    }
-    rmdir(folder);
-}
-
-/* The folder is filled under another name, beside its own, which it gets when all is there. */
-static bool write_folder(Converter *c, const ConvertPlan *p, const char *folder, Error *e)
-{
-    Str temporary = { 0 };
-    if (file_exists(folder)) return fail(e, ERR_SYSTEM, "%s: is there already", folder);
-    str_printf(&temporary, "%s.%d.part", folder, (int)getpid());
-    bool ok = mkdir(temporary.text, 0777) == 0 || fail(e, ERR_SYSTEM, "%s: cannot create: %s", folder, strerror(errno));
-    if (ok) {
-        ok = fill_folder(c, p, temporary.text, e) &&
-             (rename(temporary.text, folder) == 0 ||
-              fail(e, ERR_SYSTEM, "%s: cannot create: %s", folder, strerror(errno)));
-        if (!ok) remove_folder(temporary.text);
-    }
-    str_free(&temporary);
-    return ok;
+    const FolderJob *j = context;
+    return write_safetensors(j->c, j->p, path, e);
 }
 
 bool convert_run(const ConvertPlan *p, const Model *m, const ConvertOptions *o, const char *out, Pool *pool,
                  const ConvertWatch *watch, Error *e)
 {
     Converter c = { .m = m, .o = o, .pool = pool, .watch = watch, .k = kernels_get(cpu_best()) };
-    return o->to == CONVERT_GGUF ? write_gguf(&c, p, out, e) : write_folder(&c, p, out, e);
+    return o->to == CONVERT_GGUF ? write_gguf(&c, p, out, e)
+                                 : model_folder_write(out, m->source, fill_weights, &(FolderJob){ &c, p }, e);
 }
