@@ -1,6 +1,7 @@
 /* file.c - see file.h. */
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -195,4 +196,46 @@ char *path_folder(const char *path)
     const char *slash = strrchr(path, '/');
     if (!slash) return xstrdup(".");
     return xstrndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+/* ---- folders ---- */
+
+bool folder_make(const char *path, Error *e)
+{
+    char *part = xstrdup(path);
+    bool ok = true;
+    for (char *slash = part; ok && slash;) {
+        slash = strchr(slash + 1, '/');
+        if (slash) *slash = 0;
+        if (*part && mkdir(part, 0777) != 0 && errno != EEXIST)
+            ok = fail(e, ERR_SYSTEM, "%s: cannot create: %s", part, strerror(errno));
+        if (slash) *slash = '/';
+    }
+    free(part);
+    return ok;
+}
+
+void folder_remove(const char *path)
+{
+    DIR *d = opendir(path);
+    if (!d) return;
+    for (const struct dirent *f; (f = readdir(d));) {
+        char *file = path_join(path, f->d_name);
+        if (strcmp(f->d_name, ".") != 0 && strcmp(f->d_name, "..") != 0) unlink(file);
+        free(file);
+    }
+    closedir(d);
+    rmdir(path);
+}
+
+bool folder_replace(const char *path, const char *with, Error *e)
+{
+    Str old = { 0 };
+    str_printf(&old, "%s.%d.old", path, (int)getpid());
+    const bool was = rename(path, old.text) == 0;
+    const bool ok = rename(with, path) == 0 || fail(e, ERR_SYSTEM, "%s: cannot create: %s", path, strerror(errno));
+    if (was && !ok) (void)rename(old.text, path);
+    if (was && ok) folder_remove(old.text);
+    str_free(&old);
+    return ok;
 }

@@ -49,6 +49,12 @@ bool file_write(FileOut *o, const void *bytes, size_t n, Error *e);
 bool file_commit(FileOut *o, Error *e); /* flushes, syncs, renames; closes o in any case */
 void file_abandon(FileOut *o);          /* removes the temporary file; of a zeroed or committed FileOut: nothing */
 
+/* Folders of plain files, as a model is. */
+bool folder_make(const char *path, Error *e); /* and those above it; one that is there is fine */
+void folder_remove(const char *path);         /* with the files in it */
+bool folder_replace(const char *path, const char *with,
+                    Error *e); /* `with` takes the name `path`; what had it is removed */
+
 /* Paths. Caller frees. */
 char *path_join(const char *folder, const char *name); /* an absolute `name` stands alone */
 char *path_folder(const char *path);                   /* "a/b" -> "a", "b" -> "." */

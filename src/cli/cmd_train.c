@@ -1,15 +1,21 @@
-/* cmd_train.c - `vl2 train`: so far what it would learn from, --dry-run. */
+/* cmd_train.c - `vl2 train`: a model learns from pictures and conversations; or, with --dry-run, shows what it would learn
+ * from. */
 #include <stdlib.h>
 
 #include "cli/answer.h"
 #include "cli/commands.h"
 #include "cli/dry_run.h"
+#include "cli/training.h"
 #include "model/model.h"
 
 static const Group GROUPS[] = { { "Model", TRAIN_OPTIONS, 0 },
                                 { "Data", DATA_OPTIONS, offsetof(TrainArgs, data) },
                                 { "Pictures", PICTURE_OPTIONS, offsetof(TrainArgs, picture) },
                                 { "Order", ORDER_OPTIONS, offsetof(TrainArgs, order) },
+                                { "Learning", LEARN_OPTIONS, offsetof(TrainArgs, learn) },
+                                { "What stays as it is", FREEZE_OPTIONS, offsetof(TrainArgs, freeze) },
+                                { "Adapters", LORA_TRAIN_OPTIONS, offsetof(TrainArgs, lora) },
+                                { "What is kept", KEEP_OPTIONS, offsetof(TrainArgs, keep) },
                                 { "Looking before learning", DRY_RUN_OPTIONS, offsetof(TrainArgs, dry) },
                                 { "Notes", NOTE_OPTIONS, offsetof(TrainArgs, notes) },
                                 { 0 } };
@@ -49,7 +55,7 @@ static bool look(const TrainArgs *a, const SampleRules *rules, Error *e)
     return ok;
 }
 
-static bool work(const TrainArgs *a, Error *e)
+static bool look_only(const TrainArgs *a, Error *e)
 {
     Reading r = { 0 };
     SampleRules rules = sample_rules_of(a);
@@ -71,21 +77,40 @@ static int train(const Command *self, int argc, char **argv)
     Error e;
     int n, status;
     if (!args_begin(self, &a, argc, argv, &n, &status)) return status;
-    const bool ok = train_args_check(&a, &e) && work(&a, &e);
+    const bool ok = train_args_check(&a, &e) && (a.dry.dry_run ? look_only(&a, &e) : training_run(&a, &e));
     args_free(self->group, &a);
-    return ok ? finish_output() : args_report(self, &e);
+    if (ok) return finish_output();
+    status = args_report(self, &e);
+    return e.code == ERR_CANCELLED ? EXIT_INTERRUPTED : status;
 }
 
 const Command CMD_TRAIN = {
     .name = "train",
-    .summary = "what training would learn from (this build: --dry-run only)",
-    .usage = (const char *const[]){ "train --dry-run [-m MODEL] --data FILE [options]", NULL },
+    .summary = "teaches a model from pictures and conversations",
+    .usage = (const char *const[]){ "train [-m MODEL] --data FILE... -o DIR [options]",
+                                    "train [-m MODEL] --data FILE... -o DIR --resume [options]",
+                                    "train --dry-run [-m MODEL] --data FILE... [options]", NULL },
     .about =
-        "Reads all of the data as training would: each record becomes the prompt of inference with its answers, and "
-        "labels on the answers. Shows the first samples with their labels marked, lengths, bad records and the steps "
-        "of an epoch. This build of vl2 does not train yet.",
+        "Supervised fine-tuning of all parameters, of those that are not frozen, or with --lora-rank of adapters, in "
+        "f32 "
+        "with AdamW. Each record "
+        "becomes the prompt of inference with its answers; the loss is the mean over the tokens of the answers of a "
+        "step. DIR/model is then a folder as published, which every command takes with -m; DIR/adapter a PEFT folder, "
+        "which "
+        "they take with --lora.\n"
+        "Ctrl-C ends the run after the step, with a checkpoint; --resume goes on from it with the same bits. "
+        "--dry-run shows the first samples with their labels marked, lengths, bad records and the steps of an epoch.",
     .group = GROUPS,
-    .example = (const char *const[]){ "Look at the data", "vl2 train --dry-run -m deepseek-vl2-tiny --data meta.json",
+    .example = (const char *const[]){ "Teach the language model, in batches of 4 x 8 samples",
+                                      "vl2 train -m deepseek-vl2-tiny --data train.jsonl --held-out test.jsonl "
+                                      "--freeze-vision -b 4 --accumulate 8 --rate 2e-5 --recompute -o run",
+                                      "Adapters on a model of 4 bits",
+                                      "vl2 train -m tiny-q4.gguf --data train.jsonl --lora-rank 8 --rate 3e-4 "
+                                      "--recompute -o run",
+                                      "Go on after Ctrl-C, with the same options",
+                                      "vl2 train -m deepseek-vl2-tiny --data train.jsonl --held-out test.jsonl "
+                                      "--freeze-vision -b 4 --accumulate 8 --rate 2e-5 --recompute -o run --resume",
+                                      "Look at the data", "vl2 train --dry-run -m deepseek-vl2-tiny --data meta.json",
                                       "All that is wrong with it",
                                       "vl2 train --dry-run -m deepseek-vl2-tiny --data train.jsonl --skip-bad -v",
                                       "Batches of 8192 tokens",

@@ -1,6 +1,8 @@
 /* train_options.c - see train_options.h. */
 #include "cli/train_options.h"
 
+#include <string.h>
+
 #define T TrainArgs
 const Option TRAIN_OPTIONS[] = {
     OPTION_TEXT(T, model, "model", 'm', "MODEL",
@@ -57,11 +59,85 @@ const Option ORDER_OPTIONS[] = {
 };
 #undef T
 
+#define T LearnArgs
+const Option LEARN_OPTIONS[] = {
+    OPTION_NUMBER(T, rate, "rate", 0, "X", 0, 10, "The highest learning rate. Default: 2e-5."),
+    OPTION_CHOICE(T, schedule, "schedule", 0, "KIND", "constant|linear|cosine", NULL,
+                  "How the rate falls after the warm-up. Default: cosine."),
+    OPTION_NUMBER(T, last_rate, "last-rate", 0, "X", 0, 1, "The share of --rate that is left at the end. Default: 0."),
+    OPTION_NUMBER(T, warmup, "warmup", 0, "X", 0, 1e9,
+                  "Steps in which the rate grows from zero; below 1 a share of all steps. Default: 0.03."),
+    OPTION_NUMBER(T, vision_rate, "vision-rate", 0, "X", 0, 1000, "Times --rate, for the vision tower. Default: 1."),
+    OPTION_NUMBER(T, projector_rate, "projector-rate", 0, "X", 0, 1000,
+                  "Times --rate, for projector, newline and separator. Default: 1."),
+    OPTION_NUMBER(T, weight_decay, "weight-decay", 0, "X", 0, 10, "Of AdamW, decoupled. Default: 0.01."),
+    OPTION_NUMBER(T, clip, "clip", 0, "X", 0, 1e9,
+                  "Norm of the whole gradient above which it is scaled down; 0: never. Default: 1."),
+    OPTION_INTEGER(T, steps, "steps", 0, "N", 1, 1 << 30, "End after so many steps. Default: when the epochs end."),
+    OPTION_FLAG(T, no_balance, "no-balance-loss", 0,
+                "Leave out the balance loss of the experts that config.json asks for. Default: it takes part."),
+    OPTION_FLAG(T, recompute, "recompute", 0,
+                "Keep only the inputs of each layer and compute the rest again: less memory, about a third more time, "
+                "the same bits. Default: off."),
+    OPTIONS_END
+};
+#undef T
+
+#define T FreezeArgs
+const Option FREEZE_OPTIONS[] = {
+    OPTION_FLAG(T, vision, "freeze-vision", 0, "The vision tower stays as it is. Default: it learns."),
+    OPTION_FLAG(T, projector, "freeze-projector", 0, "Projector, newline and separator stay. Default: they learn."),
+    OPTION_FLAG(T, language, "freeze-language", 0, "The language model stays. Default: it learns."),
+    OPTION_TEXTS(T, names, "freeze", 0, "PATTERN",
+                 "Parameters that stay, by a shell's pattern such as '*.mlp.gate.weight'; repeatable. Default: none."),
+    OPTIONS_END
+};
+#undef T
+
+#define T LoraTrainArgs
+const Option LORA_TRAIN_OPTIONS[] = {
+    OPTION_INTEGER(T, rank, "lora-rank", 0, "N", 0, 1024,
+                   "Train adapters of this rank and leave the model as it is, which may then be quantised. Default: 0, "
+                   "parameters are trained."),
+    OPTION_NUMBER(T, alpha, "lora-alpha", 0, "X", 0, 1e6,
+                  "An adapter's product is scaled by X / rank. Default: twice the rank."),
+    OPTION_NUMBER(T, dropout, "lora-dropout", 0, "X", 0, 0.99, "Share of an adapter's input left out. Default: 0."),
+    OPTION_TEXTS(
+        T, targets, "lora-target", 0, "NAME",
+        "Matrices with an adapter: the last part of a name such as q_proj, a shell's pattern of whole names such "
+        "as '*.self_attn.*', or PaddleMIX's lists by the name of tiny or small; repeatable. Default: the list "
+        "that fits the model."),
+    OPTIONS_END
+};
+#undef T
+
+#define T KeepArgs
+const Option KEEP_OPTIONS[] = {
+    OPTION_TEXT(T, out, "output", 'o', "DIR",
+                "The folder of the run: model/ is what was learnt, best/ what did best on the held-out data, log.jsonl "
+                "a line for each step, checkpoints/ what --resume goes on from. Required."),
+    OPTION_INTEGER(T, save_every, "save-every", 0, "N", 1, 1 << 30, "Steps between checkpoints. Default: 500."),
+    OPTION_INTEGER(T, keep, "keep", 0, "N", 1, 1 << 20, "Checkpoints that are kept, the latest. Default: 2."),
+    OPTION_TEXTS(
+        T, held_out, "held-out", 0, "FILE",
+        "Data that nothing is learnt from, in the forms of --data: the loss on them tells how it goes; repeatable. "
+        "Default: none."),
+    OPTION_INTEGER(T, evaluate_every, "evaluate-every", 0, "N", 1, 1 << 30,
+                   "Steps between looks at the held-out data. Default: 500."),
+    OPTION_FLAG(T, resume, "resume", 0,
+                "Go on from the latest checkpoint of DIR, with the bits that an uninterrupted run would have. Default: "
+                "a new run, and DIR holds none yet."),
+    OPTION_FLAG(
+        T, changed_too, "changed-settings", 0,
+        "With --resume: other settings than the run began with are meant. Default: they are listed as an error."),
+    OPTIONS_END
+};
+#undef T
+
 #define T DryRunArgs
 const Option DRY_RUN_OPTIONS[] = {
     OPTION_FLAG(T, dry_run, "dry-run", 0,
-                "Read all data, show the first samples and what an epoch would be, and learn nothing. Required: this "
-                "build of vl2 has no training beyond it."),
+                "Read all data, show the first samples and what an epoch would be, and learn nothing. Default: off."),
     OPTION_INTEGER(T, show, "show", 0, "N", 0, 1000000, "Samples to show. Default: 2."),
     OPTION_FLAG(T, json, "json", 0, "One line of JSON instead of the text. Default: off."), OPTIONS_END
 };
@@ -69,8 +145,11 @@ const Option DRY_RUN_OPTIONS[] = {
 
 bool train_args_check(const TrainArgs *a, Error *e)
 {
-    if (!a->dry.dry_run)
-        return fail(e, ERR_USAGE, "this build of vl2 cannot train yet: --dry-run shows what it would learn from");
+    if (!a->dry.dry_run && !a->keep.out) return fail(e, ERR_USAGE, "the folder of the run is missing: -o DIR");
+    if (a->lora.rank > 0 && (a->freeze.vision || a->freeze.projector || a->freeze.language || a->freeze.names.n))
+        return fail(e, ERR_USAGE, "with --lora-rank the model stays as it is: --freeze is for training parameters");
+    if (a->lora.rank == 0 && (a->lora.targets.n || a->lora.alpha > 0 || a->lora.dropout > 0))
+        return fail(e, ERR_USAGE, "--lora-rank is missing: the rank of the adapters");
     if (a->data.files.n == 0) return fail(e, ERR_USAGE, "the data are missing: --data FILE");
     if (a->order.pack > 0 && a->order.pack < a->data.max_length)
         return fail(e, ERR_USAGE, "--pack %d is less than --max-length %d: a sample would not fit", a->order.pack,
@@ -99,4 +178,45 @@ EpochRules epoch_rules_of(const OrderArgs *a)
                          .group_by_length = a->group_by_length,
                          .batch = a->batch,
                          .pack = a->pack };
+}
+
+static ScheduleKind schedule_of(const char *name)
+{
+    int k = 0;
+    while (k < SCHEDULES - 1 && strcmp(name, schedule_name((ScheduleKind)k)) != 0) k++;
+    return (ScheduleKind)k;
+}
+
+LoraTargets lora_targets_of(const TrainArgs *a)
+{
+    return (LoraTargets){ .target = a->lora.targets.text,
+                          .n_targets = a->lora.targets.n,
+                          .rank = a->lora.rank,
+                          .alpha = a->lora.alpha > 0 ? a->lora.alpha : 2 * (float)a->lora.rank,
+                          .dropout = a->lora.dropout };
+}
+
+TrainerOptions trainer_options_of(const TrainArgs *a, const LoraTargets *lora)
+{
+    const AdamOptions adam = ADAM_DEFAULTS;
+    TrainerOptions o = { .lora = lora->rank > 0 ? lora : NULL,
+                         .choice = { a->freeze.vision, a->freeze.projector, a->freeze.language, a->freeze.names.text,
+                                     a->freeze.names.n },
+                         .order = epoch_rules_of(&a->order),
+                         .accumulate = (size_t)a->order.accumulate,
+                         .epochs = a->order.epochs,
+                         .steps = a->learn.steps,
+                         .adam = adam,
+                         .schedule = schedule_of(a->learn.schedule),
+                         .rate = (double)a->learn.rate,
+                         .last_share = (double)a->learn.last_rate,
+                         .warmup = (double)a->learn.warmup,
+                         .vision_rate = (double)a->learn.vision_rate,
+                         .projector_rate = (double)a->learn.projector_rate,
+                         .backprop = { .recompute = a->learn.recompute, .balance = !a->learn.no_balance },
+                         .skip_bad = a->data.skip_bad,
+                         .feed_threads = 1 };
+    o.adam.weight_decay = a->learn.weight_decay;
+    o.adam.clip_norm = (double)a->learn.clip;
+    return o;
 }

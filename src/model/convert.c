@@ -72,6 +72,7 @@ static DType result_type(const ConvertOptions *o, const ListedTensor *l, const F
 {
     if (o->to == CONVERT_GGUF) return gguf_type(o, l, t);
     const DType type = o->types.of[0];
+    if (o->replaced && t->dtype < DT_PLAIN_TYPES) return t->dtype;
     if (!o->keep_f32 || t->dtype != DT_F32 || type == DT_F32) return type;
     const bool fits = is_f32_in(t, type);
     file_forget(t->data, t->bytes);
@@ -195,6 +196,7 @@ typedef struct {
     /* the part at work */
     const ConvertedTensor *t;
     const FileTensor *from;
+    bool is_replaced;
     const float *importance; /* of its columns, or NULL */
     int64_t first;           /* row of the strip */
     atomic_int bad_row;      /* one that cannot be quantised, -1: none */
@@ -272,7 +274,7 @@ static bool convert_strip(Converter *c, int64_t rows, Error *e)
                  row = dtype_row_bytes(c->from->dtype, n);
     atomic_store(&c->bad_row, -1);
     pool_ranges(c->pool, (int)(rows / rows_of_unit(c->t)), 1, convert_units, c);
-    if (!c->t->rotary_head) file_forget(c->from->data + (size_t)c->first * row, (size_t)rows * row);
+    if (!c->t->rotary_head && !c->is_replaced) file_forget(c->from->data + (size_t)c->first * row, (size_t)rows * row);
     const int bad = atomic_load(&c->bad_row);
     if (bad >= 0)
         return fail(e, ERR_FORMAT, "%s: %s: row %" PRId64 " holds a number that is not finite and cannot be quantised",
@@ -296,7 +298,7 @@ static bool convert_part(Converter *c, Error *e)
         const int64_t left = c->t->rows - c->first;
         if (!convert_strip(c, left < most ? left : most, e)) return false;
     }
-    if (c->t->rotary_head) file_forget(c->from->data, c->from->bytes);
+    if (c->t->rotary_head && !c->is_replaced) file_forget(c->from->data, c->from->bytes);
     return true;
 }
 
@@ -339,7 +341,9 @@ static bool convert_all(Converter *c, const ConvertPlan *p, Error *e)
         for (int k = 0; k < c->t->n_parts && ok; k++) {
             char name[TENSOR_NAME_SIZE];
             part_name(c->t, k, c->o->to, name);
-            c->from = tensor_files_find(c->m->files, name);
+            const FileTensor *replaced = c->o->replaced ? tensor_files_find(c->o->replaced, name) : NULL;
+            c->is_replaced = replaced != NULL;
+            c->from = replaced ? replaced : tensor_files_find(c->m->files, name);
             assert(c->from);
             c->importance = c->o->importance ? importance_find(c->o->importance, name, c->t->cols) : NULL;
             ok = convert_part(c, e);

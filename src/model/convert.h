@@ -20,6 +20,9 @@ typedef struct {
     bool text_only;               /* of a GGUF: only the language part, for other programs */
     bool row_types;               /* of a GGUF: quantised rows one after the other, as other programs read them */
     const Importance *importance; /* of columns, for quantised types; NULL: all matter alike */
+    /* Tensors that take the place of the model's of the same names and shapes, in memory: what training made. Of a folder: plain
+     * types stay then as the model has them. NULL: none. */
+    const TensorFiles *replaced;
 } ConvertOptions;
 
 /* One tensor of the result. It consists of parts, one for each tensor of the source: of routed experts in a GGUF one for each

@@ -1,0 +1,301 @@
+/* training.c - see training.h. */
+#include "cli/training.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/interrupt.h"
+#include "cli/terminal.h"
+#include "train/result.h"
+#include "train/train_log.h"
+
+/* What the run leaves in its folder. */
+static const char *result_name(const TrainArgs *a)
+{
+    return a->lora.rank > 0 ? "adapter" : "model";
+}
+
+/* Data as training uses them. */
+typedef struct {
+    Dataset set;
+    Survey survey;
+} Data;
+
+typedef struct {
+    const TrainArgs *a;
+    Model model;
+    Pool *pool;
+    SampleRules rules;
+    Data data, held_out;
+    LoraTargets lora;
+    Trainer trainer;
+    TrainLog *log;
+    Progress bar;
+    char status[96]; /* what the bar says */
+    double best;     /* the least held-out loss; 0: none yet */
+} Session;
+
+/* ---- the folder ---- */
+
+static char *in_folder(const Session *s, const char *name)
+{
+    return path_join(s->a->keep.out, name);
+}
+
+/* The steps of the checkpoints, ascending. Caller frees. */
+static long long *list_checkpoints(const Session *s, int *n)
+{
+    long long *step = NULL;
+    int capacity = 0;
+    char *folder = in_folder(s, "checkpoints");
+    DIR *d = opendir(folder);
+    *n = 0;
+    for (const struct dirent *f; d && (f = readdir(d));) {
+        long long at;
+        int end = 0;
+        if (sscanf(f->d_name, "step-%lld.safetensors%n", &at, &end) != 1 || f->d_name[end] || !end) continue;
+        GROW(step, *n, capacity);
+        int i = (*n)++;
+        for (; i > 0 && step[i - 1] > at; i--) step[i] = step[i - 1];
+        step[i] = at;
+    }
+    if (d) closedir(d);
+    free(folder);
+    return step;
+}
+
+static char *checkpoint_path(const Session *s, long long step)
+{
+    Str path = { 0 };
+    str_printf(&path, "%s/checkpoints/step-%08lld.safetensors", s->a->keep.out, step);
+    return path.text;
+}
+
+static bool save_checkpoint(Session *s, Error *e)
+{
+    char *path = checkpoint_path(s, s->trainer.at.step);
+    bool ok = trainer_save(&s->trainer, path, e);
+    free(path);
+    int n;
+    long long *step = list_checkpoints(s, &n);
+    for (int i = 0; ok && i < n - s->a->keep.keep; i++) {
+        path = checkpoint_path(s, step[i]);
+        unlink(path);
+        free(path);
+    }
+    free(step);
+    return ok;
+}
+
+static bool begin_or_resume(Session *s, Error *e)
+{
+    const KeepArgs *a = &s->a->keep;
+    char *folder = in_folder(s, "checkpoints");
+    bool ok = folder_make(folder, e);
+    free(folder);
+    int n;
+    long long *step = list_checkpoints(s, &n);
+    if (ok && n == 0 && a->resume)
+        ok = fail(e, ERR_USAGE, "%s: holds no checkpoint to go on from: leave --resume out", a->out);
+    if (ok && n > 0 && !a->resume)
+        ok = fail(e, ERR_USAGE, "%s: holds the checkpoint of step %lld: --resume goes on, or give another folder",
+                  a->out, step[n - 1]);
+    if (ok && n > 0) {
+        char *path = checkpoint_path(s, step[n - 1]);
+        ok = trainer_resume(&s->trainer, path, a->changed_too, e);
+        if (ok && !s->a->notes.quiet) note("going on from %s", path);
+        free(path);
+    }
+    free(step);
+    return ok;
+}
+
+/* ---- opening ---- */
+
+static bool survey_shown(void *context, size_t done, size_t total)
+{
+    Session *s = context;
+    progress_show(&s->bar, "reading the data", (int)done, (int)total);
+    return !interrupt_seen();
+}
+
+static bool open_data(Session *s, Data *d, const Texts *files, Error *e)
+{
+    const DatasetOptions o = dataset_options_of(&s->a->data);
+    const bool ok = dataset_open(&d->set, files->text, files->n, &o, e) &&
+                    survey_take(&d->survey, &d->set, &s->rules, s->a->data.skip_bad, s->pool, survey_shown, s, e);
+    progress_wipe(&s->bar);
+    if (ok && d->survey.n_good < d->survey.n && !s->a->notes.quiet)
+        note("%zu of %zu records are left out: vl2 train --dry-run says which", d->survey.n - d->survey.n_good,
+             d->survey.n);
+    return ok;
+}
+
+static bool log_run(Session *s, Error *e)
+{
+    char *path = in_folder(s, "log.jsonl");
+    bool ok = train_log_open(&s->log, path, e);
+    free(path);
+    return ok && train_log_run(s->log, s->trainer.steps, s->a->model, trainer_settings(&s->trainer), e);
+}
+
+/* A preset's list where its name is given, and the model's own where nothing is. */
+static void choose_targets(LoraTargets *t, const Config *c)
+{
+    const char *preset = t->n_targets == 0 ? (c->language.use_mla ? "small" : "tiny") : t->target[0];
+    int n;
+    const char *const *list = t->n_targets <= 1 ? lora_preset(preset, &n) : NULL;
+    if (!list) return;
+    t->target = list;
+    t->n_targets = n;
+}
+
+static bool open_session(Session *s, Error *e)
+{
+    const TrainArgs *a = s->a;
+    const TrainerOptions o = trainer_options_of(a, &s->lora);
+    char *path = model_path(a->model, e);
+    bool ok = path && model_open(&s->model, path, e) && (s->pool = pool_open(a->threads, e));
+    free(path);
+    if (!ok) return false;
+    choose_targets(&s->lora, &s->model.config);
+    s->rules = sample_rules_of(a);
+    s->rules.config = &s->model.config;
+    s->rules.tokenizer = s->model.tokenizer;
+    s->rules.cache = blob_cache_open((size_t)a->data.cache_megabytes * 1000000);
+    return open_data(s, &s->data, &a->data.files, e) &&
+           (a->keep.held_out.n == 0 || open_data(s, &s->held_out, &a->keep.held_out, e)) &&
+           trainer_open(&s->trainer, &o, &s->model, kernels_get(cpu_best()), s->pool, &s->data.set, &s->data.survey,
+                        &s->rules, e) &&
+           begin_or_resume(s, e) && log_run(s, e);
+}
+
+static void close_data(Data *d)
+{
+    survey_free(&d->survey);
+    dataset_close(&d->set);
+}
+
+static void close_session(Session *s)
+{
+    train_log_close(s->log);
+    trainer_close(&s->trainer);
+    close_data(&s->data);
+    close_data(&s->held_out);
+    blob_cache_close(s->rules.cache);
+    pool_close(s->pool);
+    model_close(&s->model);
+}
+
+/* ---- the steps ---- */
+
+static bool is_stopped(void *context)
+{
+    (void)context;
+    return interrupt_seen();
+}
+
+static bool evaluate(Session *s, Error *e)
+{
+    double loss;
+    char *folder = in_folder(s, "best");
+    bool ok = trainer_evaluate(&s->trainer, &s->held_out.set, &s->held_out.survey, &loss, is_stopped, s, e) &&
+              train_log_held_out(s->log, s->trainer.at.step, loss, e);
+    if (ok && (s->best == 0 || loss < s->best)) {
+        s->best = loss;
+        ok = trainer_write_result(&s->trainer, folder, e);
+    }
+    free(folder);
+    if (ok && !s->a->notes.quiet) {
+        progress_wipe(&s->bar);
+        note("step %lld: loss on the held-out data %.4g%s", (long long)s->trainer.at.step, loss,
+             loss == s->best ? ", the best so far" : "");
+    }
+    return ok;
+}
+
+static bool is_due(int64_t step, int every)
+{
+    return step % every == 0;
+}
+
+static bool log_step(Session *s, const StepReport *r, Error *e)
+{
+    const LoggedStep line = { .step = r->at.step,
+                              .epoch = (int)r->at.epoch,
+                              .loss = r->loss,
+                              .grad_norm = r->norm,
+                              .rate = r->rate,
+                              .tokens = r->tokens,
+                              .samples = r->samples,
+                              .labels = r->labels,
+                              .seconds = r->seconds,
+                              .has_experts = s->model.config.language.n_routed_experts > 0,
+                              .balance = r->balance,
+                              .busiest = r->busiest };
+    return train_log_step(s->log, &line, e);
+}
+
+static void show_step(Session *s, const StepReport *r)
+{
+    snprintf(s->status, sizeof s->status, "step, loss %.3g, %.0f tokens/s", r->loss,
+             r->seconds > 0 ? (double)r->tokens / r->seconds : 0);
+    progress_show(&s->bar, s->status, (int)s->trainer.at.step, (int)s->trainer.steps);
+}
+
+/* A checkpoint at the end, too, however the run ends. */
+static bool train_steps(Session *s, Error *e)
+{
+    const KeepArgs *a = &s->a->keep;
+    Trainer *t = &s->trainer;
+    int64_t saved = t->at.step;
+    bool ok = true;
+    while (ok && !trainer_is_done(t) && !interrupt_seen()) {
+        StepReport r;
+        ok = trainer_step(t, &r, e) && log_step(s, &r, e);
+        if (!ok) break;
+        show_step(s, &r);
+        if (a->held_out.n > 0 && (is_due(t->at.step, a->evaluate_every) || trainer_is_done(t))) ok = evaluate(s, e);
+        if (ok && is_due(t->at.step, a->save_every)) {
+            ok = save_checkpoint(s, e);
+            saved = t->at.step;
+        }
+    }
+    progress_wipe(&s->bar);
+    if ((ok || e->code == ERR_CANCELLED) && saved != t->at.step) {
+        Error other;
+        if (!save_checkpoint(s, &other)) {
+            *e = other;
+            return false;
+        }
+    }
+    if (ok && interrupt_seen() && !trainer_is_done(t)) ok = fail(e, ERR_CANCELLED, "stopped");
+    if (!ok && e->code == ERR_CANCELLED)
+        fail(e, ERR_CANCELLED, "ended by Ctrl-C after step %lld of %lld: --resume goes on", (long long)t->at.step,
+             (long long)t->steps);
+    return ok;
+}
+
+static bool write_result(Session *s, Error *e)
+{
+    char *folder = in_folder(s, result_name(s->a));
+    const bool ok = trainer_write_result(&s->trainer, folder, e);
+    if (ok && !s->a->notes.quiet) note("%s: what was learnt in %lld steps", folder, (long long)s->trainer.at.step);
+    free(folder);
+    return ok;
+}
+
+bool training_run(const TrainArgs *a, Error *e)
+{
+    Session s = { .a = a, .lora = lora_targets_of(a), .bar = { .shown = is_terminal(stderr) && !a->notes.quiet } };
+    interrupt_install(false);
+    const bool ok = open_session(&s, e) && train_steps(&s, e) && write_result(&s, e);
+    close_session(&s);
+    return ok;
+}
