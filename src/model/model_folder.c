@@ -42,19 +42,6 @@ static bool fill_folder(const char *folder, const ModelSource *texts, FillWeight
     return ok;
 }
 
-static void remove_folder(const char *folder)
-{
-    char *weights = path_join(folder, weights_file);
-    unlink(weights);
-    free(weights);
-    for (const ModelText *t = MODEL_TEXTS; t->file; t++) {
-        char *path = path_join(folder, t->file);
-        unlink(path);
-        free(path);
-    }
-    rmdir(folder);
-}
-
 bool model_folder_write(const char *folder, const ModelSource *texts, FillWeights *fill, void *context, Error *e)
 {
     Str temporary = { 0 };
@@ -65,7 +52,7 @@ bool model_folder_write(const char *folder, const ModelSource *texts, FillWeight
         ok = fill_folder(temporary.text, texts, fill, context, e) &&
              (rename(temporary.text, folder) == 0 ||
               fail(e, ERR_SYSTEM, "%s: cannot create: %s", folder, strerror(errno)));
-        if (!ok) remove_folder(temporary.text);
+        if (!ok) folder_remove(temporary.text);
     }
     str_free(&temporary);
     return ok;
