@@ -3,7 +3,7 @@
 #
 # A table in Markdown: the full shape of tiny with random weights, 2 threads (THREADS), prompts, decode, loading against
 # llama.cpp (node-llama-cpp with its published library, nothing is compiled) for Q4_0, Q8_0, BF16; a tile and a prompt against
-# PyTorch (Debian's python3-torch), products of the same shapes against OpenBLAS and oneDNN (libopenblas-dev, libdnnl-dev).
+# PyTorch (Debian's python3-torch).
 # vl2 needs none of them; who lacks one gets the rest of the table. Under 10 minutes; 13 GB of disk in build/peers while it
 # runs (PEERS_DIR). TYPES: which of them ("q4_0 q8_0 bf16"); ROUNDS: how often each engine has its turn (2); figures are the
 # better turn of each.
