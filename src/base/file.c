@@ -180,6 +180,15 @@ void file_abandon(FileOut *o)
     *o = (FileOut){ 0 };
 }
 
+bool file_save(const char *path, const void *bytes, size_t n, Error *e)
+{
+    FileOut o;
+    if (!file_create(&o, path, e)) return false;
+    const bool ok = file_write(&o, bytes, n, e) && file_commit(&o, e);
+    file_abandon(&o);
+    return ok;
+}
+
 char *path_join(const char *folder, const char *name)
 {
     Str s = { 0 };

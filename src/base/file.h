@@ -48,6 +48,8 @@ bool file_create(FileOut *o, const char *path, Error *e);
 bool file_write(FileOut *o, const void *bytes, size_t n, Error *e);
 bool file_commit(FileOut *o, Error *e); /* flushes, syncs, renames; closes o in any case */
 void file_abandon(FileOut *o);          /* removes the temporary file; of a zeroed or committed FileOut: nothing */
+/* All of it at once, for bytes that are in memory. */
+bool file_save(const char *path, const void *bytes, size_t n, Error *e);
 
 /* Folders of plain files, as a model is. */
 bool folder_make(const char *path, Error *e); /* and those above it; one that is there is fine */

@@ -145,12 +145,10 @@ static bool kind_of_path(const char *path, ImageKind *kind, Error *e)
 bool image_save(const Image *i, const char *path, Error *e)
 {
     ImageKind kind;
-    FileOut file = { 0 };
     Str bytes = { 0 };
     if (!kind_of_path(path, &kind, e)) return false;
-    bool ok = image_encode(i, kind, &bytes, e) || fail_in(e, "%s", path);
-    ok = ok && file_create(&file, path, e) && file_write(&file, bytes.text, bytes.n, e) && file_commit(&file, e);
-    file_abandon(&file);
+    const bool ok =
+        (image_encode(i, kind, &bytes, e) || fail_in(e, "%s", path)) && file_save(path, bytes.text, bytes.n, e);
     str_free(&bytes);
     return ok;
 }

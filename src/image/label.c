@@ -56,7 +56,7 @@ Rect box_rect(const DrawnBox *b, int w, int h)
     return (Rect){ xa < xb ? xa : xb, ya < yb ? ya : yb, (xa < xb ? xb : xa) + 1, (ya < yb ? yb : ya) + 1 };
 }
 
-static int text_width(const char *s, size_t n)
+int text_width(const char *s, size_t n)
 {
     int w = 0;
     while (n > 0) w += font_glyph(font_next(&s, &n)).advance;

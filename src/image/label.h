@@ -23,6 +23,8 @@ Colour text_colour(Colour ground); /* black or white */
 int line_width(int w, int h);      /* of a box, for a picture of w x h */
 int text_scale(int w, int h);      /* picture pixels for one of the font */
 
+int text_width(const char *s, size_t n); /* font pixels of UTF-8, ill-formed parts as U+FFFD */
+
 /* The corners sorted, both included, moved to just outside of the picture where they are farther off. */
 Rect box_rect(const DrawnBox *b, int w, int h);
 

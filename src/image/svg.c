@@ -23,7 +23,7 @@ static void add_base64(Str *out, const uint8_t *p, size_t n)
 }
 
 /* XML 1.0 knows no other control characters than tab and line ends, and neither U+FFFE nor U+FFFF. */
-static void add_escaped(Str *out, const char *s, size_t n)
+void svg_add_text(Str *out, const char *s, size_t n)
 {
     while (n > 0) {
         char bytes[4];
@@ -62,7 +62,7 @@ static void add_label(Str *out, const Label *l, const char *text, int scale, Col
     str_printf(out,
                "<text x=\"%d\" y=\"%d\" textLength=\"%d\" lengthAdjust=\"spacingAndGlyphs\" fill=\"#%02x%02x%02x\">",
                l->text_x, l->text_y + BASELINE * scale, l->text_w, ink.r, ink.g, ink.b);
-    add_escaped(out, text, l->n);
+    svg_add_text(out, text, l->n);
     if (l->is_cut) str_puts(out, ELLIPSIS);
     str_puts(out, "</text>\n");
 }

@@ -157,3 +157,54 @@ bool train_history_update(TrainHistory *h, Error *e)
     file_close(&f);
     return ok;
 }
+
+/* ---- what it comes to ---- */
+
+double series_mean(const Series *s, int from, int to)
+{
+    double sum = 0;
+    for (int i = from; i < to; i++) sum += s->point[i].value;
+    return sum / (to - from);
+}
+
+const Point *series_lowest(const Series *s)
+{
+    const Point *lowest = s->n ? s->point : NULL;
+    for (int i = 1; i < s->n; i++)
+        if (s->point[i].value < lowest->value) lowest = &s->point[i];
+    return lowest;
+}
+
+static const Point *series_highest(const Series *s)
+{
+    const Point *highest = s->point;
+    for (int i = 1; i < s->n; i++)
+        if (s->point[i].value > highest->value) highest = &s->point[i];
+    return highest;
+}
+
+static json_t *point_json(const Point *p)
+{
+    return json_pack("{s:I, s:f}", "step", (json_int_t)p->step, "value", p->value);
+}
+
+static json_t *series_json(const Series *s)
+{
+    return json_pack("{s:i, s:o, s:o, s:o, s:o}", "points", s->n, "first", point_json(s->point), "last",
+                     point_json(&s->point[s->n - 1]), "lowest", point_json(series_lowest(s)), "highest",
+                     point_json(series_highest(s)));
+}
+
+json_t *train_history_summary(const TrainHistory *h)
+{
+    json_t *series = json_object();
+    Str path = { 0 };
+    str_add_lossy(&path, h->path, strlen(h->path));
+    for (int k = 0; k < SERIES_KINDS; k++)
+        if (h->series[k].n) json_object_set_new(series, SERIES_KEY[k], series_json(&h->series[k]));
+    json_t *o =
+        json_pack("{s:s, s:i, s:I, s:s?, s:I, s:o}", "log", path.text, "runs", h->runs, "steps", (json_int_t)h->steps,
+                  "model", h->model, "bad_lines", (json_int_t)h->bad_lines, "series", series);
+    str_free(&path);
+    return o;
+}

@@ -59,4 +59,13 @@ void train_history_open(TrainHistory *h, const char *path);
 bool train_history_update(TrainHistory *h, Error *e);
 void train_history_close(TrainHistory *h); /* of a zeroed one: nothing */
 
+/* The mean of the points [from, to), not empty. */
+double series_mean(const Series *s, int from, int to);
+/* NULL if there is none; the first of equals. */
+const Point *series_lowest(const Series *s);
+
+/* {"log", "runs", "steps", "model", "bad_lines", "series": {"loss": {"points", "first": {"step", "value"}, "last",
+ * "lowest", "highest"}, ...}}; series without points are left out. Caller: json_decref(). */
+json_t *train_history_summary(const TrainHistory *h);
+
 #endif
