@@ -10,11 +10,6 @@
 #include "nn/product.h"
 #include "nn/tape.h"
 
-static const Matmul *matmul_of(const Run *r, const Weight *w)
-{
-    return &r->k->matmul[r->compute[w->dtype]][w->dtype];
-}
-
 /* The gate, up or down matrix of expert e. */
 typedef enum { GATE, UP, DOWN } Which;
 
@@ -89,6 +84,8 @@ typedef struct {
     Tensor *const *y;  /* by Which */
     unsigned char *xp; /* prepared rows, by slot */
     size_t xp_stride;
+    bool widened; /* quantised weights against f32 activations: a block at a time becomes f32 */
+    Scratch scratch;
     const Matmul *mm; /* all experts of a layer have one type: checked at binding */
 } ProductJob;
 
@@ -109,9 +106,11 @@ static void multiply_task(void *context, int i, int thread)
     const int first = j->g->begin[t->expert];
     const size_t stride = weight_stride(w);
     Tensor *y = j->y[t->which];
-    (void)thread;
+    float *widened = j->widened ? scratch_of(j->scratch, thread) : NULL;
+    if (widened) widen_rows(j->r->k, w, t->begin, t->n, widened);
     j->mm->run(tensor_row(y, first) + t->begin, y->ld, j->xp + (size_t)first * j->xp_stride, slots_of(j->g, t->expert),
-               (const unsigned char *)w->data + (size_t)t->begin * stride, stride, t->n, w->cols);
+               widened ? (const void *)widened : (const unsigned char *)w->data + (size_t)t->begin * stride,
+               widened ? (size_t)w->cols * sizeof(float) : stride, t->n, w->cols);
 }
 
 /* One task for each block of weight rows of each expert that has slots. */
@@ -129,33 +128,21 @@ static bool is_widened(const Run *r, const Expert *e)
     return dtype_is_quantised(e->gate.dtype) && r->compute[e->gate.dtype] == COMPUTE_F32;
 }
 
-/* Blocks of quantised weights against f32 activations: they become f32 in panels, as in linear.c. x by slot. */
-static void multiply_widened(Run *r, const Tensor *x, const Expert *e, const Routing *g, Which which, Tensor *y)
-{
-    ProductAdd *p = arena_get(r->arena, (size_t)g->n_experts * sizeof *p);
-    int n = 0;
-    for (int i = 0; i < g->n_experts; i++)
-        if (slots_of(g, i) > 0)
-            p[n++] = product_forward(tensor_row(y, g->begin[i]), y->ld, tensor_row(x, g->begin[i]), x->ld,
-                                     slots_of(g, i), matrix(e, i, which));
-    memset(y->data, 0, (size_t)y->rows * y->ld * sizeof(float));
-    products_add(r, p, n);
-}
-
 /* y[which] = the products of x with matrices first .. last of each expert. */
 static void multiply(Run *r, const Tensor *x, const int *row_of_slot, const Expert *e, const Routing *g, Which first,
                      Which last, Tensor *const *y)
 {
     const int slots = g->rows * g->top_k, rows = matrix(e, 0, first)->rows;
-    const int block = slots >= 16 * g->n_experts ? 64 : 128; /* few rows an expert: longer streams of weights */
+    const DType type = matrix(e, 0, first)->dtype;
+    const bool widened = dtype_is_quantised(type) && r->compute[type] == COMPUTE_F32;
+    const int block =
+        widened || slots >= 16 * g->n_experts ? 64 : 128; /* few rows an expert: longer streams of weights */
     const ArenaMark mark = arena_mark(r->arena);
-    if (is_widened(r, e)) {
-        for (Which w = first; w <= last; w++) multiply_widened(r, x, e, g, w, y[w]);
-        arena_release(r->arena, mark);
-        return;
-    }
     ExpertTask *task = arena_get(r->arena, 2 * (size_t)g->n_experts * (size_t)(rows / block + 1) * sizeof *task);
-    ProductJob j = { r, x, row_of_slot, e, g, task, y, NULL, 0, matmul_of(r, matrix(e, 0, first)) };
+    ProductJob j = { .r = r, .x = x, .row_of_slot = row_of_slot, .e = e, .g = g, .task = task, .y = y };
+    j.widened = widened;
+    j.mm = &r->k->matmul[r->compute[type]][widened ? DT_F32 : type];
+    if (widened) j.scratch = scratch_new(r, (size_t)block * (size_t)x->cols * sizeof(float));
     j.xp_stride = j.mm->prepared_bytes(x->cols);
     j.xp = arena_get(r->arena, (size_t)slots * j.xp_stride);
     int n = 0;

@@ -20,12 +20,14 @@ typedef struct {
     size_t xp_stride;
     int x_block, w_block; /* rows of x and of W that one task takes */
     int n_w_blocks, n_tasks;
+    bool widened; /* quantised weights against f32 activations: a block at a time becomes f32 */
 } Product;
 
 typedef struct {
     const Kernels *k;
     const Tensor *x;
     const Product *product;
+    Scratch scratch; /* for widened blocks */
 } Job;
 
 static void prepare_rows(void *context, int begin, int end, int thread)
@@ -50,13 +52,25 @@ static void multiply_block(void *context, int i, int thread)
     const int row = i / p->n_w_blocks * p->x_block, col = i % p->n_w_blocks * p->w_block;
     const int m = smaller(j->x->rows - row, p->x_block), n = smaller(w->rows - col, p->w_block);
     const size_t stride = weight_stride(w);
-    (void)thread;
+    float *widened = p->widened ? scratch_of(j->scratch, thread) : NULL;
+    if (widened) widen_rows(j->k, w, col, n, widened);
     p->mm->run(tensor_row(p->y, row) + col, p->y->ld, p->xp + (size_t)row * p->xp_stride, m,
-               (const unsigned char *)w->data + (size_t)col * stride, stride, n, w->cols);
+               widened ? (const void *)widened : (const unsigned char *)w->data + (size_t)col * stride,
+               widened ? (size_t)w->cols * sizeof(float) : stride, n, w->cols);
     for (int k = row; p->l->bias.data && k < row + m; k++) {
         float *y = tensor_row(p->y, k) + col;
         j->k->add(y, y, p->l->bias.data + col, n);
     }
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static bool is_widened(const Weight *w, const Compute *compute)
+{
+    return dtype_is_quantised(w->dtype) && compute[w->dtype] == COMPUTE_F32;
 }
 
 static int blocks(int n, int block)
@@ -70,6 +84,7 @@ static void cut_blocks(Product *p, int x_rows, int threads)
     enum { X_ROWS = 448, TILE = 6, PANEL = 64, VECTOR = 16 };
     const int w_rows = p->l->w.rows, share = w_rows / (4 * threads);
     p->w_block = x_rows >= 16 ? 2 * PANEL : share < 2 * VECTOR ? 2 * VECTOR : blocks(share, VECTOR) * VECTOR;
+    if (p->widened) p->w_block = PANEL; /* all of its columns at once */
     p->n_w_blocks = blocks(w_rows, p->w_block);
     const int n = blocks(x_rows, X_ROWS); /* of even height, in whole tiles of the kernels */
     p->x_block = blocks(blocks(x_rows, n), TILE) * TILE;
@@ -84,46 +99,29 @@ static void prepare_x(Run *r, const Tensor *x, Product *p, int i)
             p[i].xp = p[before].xp;
             return;
         }
-    Job j = { r->k, x, &p[i] };
+    Job j = { r->k, x, &p[i], { 0 } };
     p[i].xp = arena_get(r->arena, p[i].xp_stride * (size_t)x->rows);
     pool_ranges(r->pool, x->rows, 16, prepare_rows, &j);
-}
-
-/* Blocks of quantised weights against f32 activations: they become f32 in panels, as in the backward pass. */
-static bool is_widened(const Weight *w, const Compute *compute)
-{
-    return dtype_is_quantised(w->dtype) && compute[w->dtype] == COMPUTE_F32;
-}
-
-static void multiply_widened(Run *r, const Tensor *x, const Linear *l, Tensor *y)
-{
-    const size_t bytes = (size_t)y->cols * sizeof(float);
-    for (int i = 0; i < y->rows; i++)
-        l->bias.data ? memcpy(tensor_row(y, i), l->bias.data, bytes) : memset(tensor_row(y, i), 0, bytes);
-    const ProductAdd p = product_forward(y->data, y->ld, x->data, x->ld, x->rows, &l->w);
-    products_add(r, &p, 1);
 }
 
 static void multiply(Run *r, const Tensor *x, const Linear *const *l, int n, Tensor **y, const Compute *compute)
 {
     Product product[LINEARS_MAX];
-    int n_tasks = 0, n_products = 0;
+    int n_tasks = 0;
+    size_t most = 0; /* bytes of a widened block */
     if (x->rows == 0) return;
     const ArenaMark mark = arena_mark(r->arena);
     for (int i = 0; i < n; i++) {
         const Weight *w = &l[i]->w;
-        const Matmul *mm = &r->k->matmul[compute[w->dtype]][w->dtype];
-        if (is_widened(w, compute)) {
-            multiply_widened(r, x, l[i], y[i]);
-            continue;
-        }
-        Product *p = &product[n_products];
-        *p = (Product){ mm, l[i], y[i], NULL, mm->prepared_bytes(x->cols), 0, 0, 0, 0 };
-        cut_blocks(p, x->rows, pool_threads(r->pool));
-        prepare_x(r, x, product, n_products++);
-        n_tasks += p->n_tasks;
+        const bool widened = is_widened(w, compute);
+        const Matmul *mm = widened ? &r->k->matmul[COMPUTE_F32][DT_F32] : &r->k->matmul[compute[w->dtype]][w->dtype];
+        product[i] = (Product){ mm, l[i], y[i], NULL, mm->prepared_bytes(x->cols), 0, 0, 0, 0, widened };
+        cut_blocks(&product[i], x->rows, pool_threads(r->pool));
+        prepare_x(r, x, product, i);
+        n_tasks += product[i].n_tasks;
+        if (widened) most = larger(most, (size_t)product[i].w_block * (size_t)w->cols * sizeof(float));
     }
-    Job j = { r->k, x, product };
+    Job j = { r->k, x, product, most ? scratch_new(r, most) : (Scratch){ 0 } };
     pool_run(r->pool, n_tasks, multiply_block, &j);
     arena_release(r->arena, mark);
 }

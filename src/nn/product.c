@@ -35,33 +35,36 @@ static int blocks(int n, int block)
     return (n + block - 1) / block;
 }
 
-/* Elements [first, first + n) of row i of B as it lies in memory; first is whole blocks. */
-static void widen(const Kernels *k, const ProductAdd *p, int i, int first, int n, float *out)
+/* Elements [first, first + n) of row i of a matrix; first is whole blocks. */
+static void widen(const Kernels *k, const void *matrix, DType matrix_type, size_t stride, int i, int first, int n,
+                  float *out)
 {
-    const DType type = dtype_of_rows(p->b_type);
+    const DType type = dtype_of_rows(matrix_type);
     const size_t block_bytes = dtype_is_quantised(type) ? dtype_row_bytes(type, 1) : 0;
-    const unsigned char *b = p->b;
+    const unsigned char *b = matrix;
     unsigned char block[64];
-    if (!dtype_is_x16(p->b_type)) {
-        k->to_f32[type](out, b + (size_t)i * p->b_stride + dtype_row_bytes(type, (size_t)first), n);
+    if (!dtype_is_x16(matrix_type)) {
+        k->to_f32[type](out, b + (size_t)i * stride + dtype_row_bytes(type, (size_t)first), n);
         return;
     }
-    const unsigned char *strip = b + (size_t)(i - i % STRIP_ROWS) * p->b_stride;
+    const unsigned char *strip = b + (size_t)(i - i % STRIP_ROWS) * stride;
     for (int at = 0; at < n; at += QUANT_BLOCK) {
-        interleaved_block(p->b_type, block, strip + (size_t)(first + at) / QUANT_BLOCK * STRIP_ROWS * block_bytes,
+        interleaved_block(matrix_type, block, strip + (size_t)(first + at) / QUANT_BLOCK * STRIP_ROWS * block_bytes,
                           i % STRIP_ROWS);
         k->to_f32[type](out + at, block, smaller(QUANT_BLOCK, n - at));
     }
 }
 
-/* B[c .. c + n_c)[j .. j + n) as rows of PANEL floats. `row` is scratch for PART of them. */
-static void fill_panel(const Kernels *k, const ProductAdd *p, int c, int n_c, int j, int n, float *panel, float *row)
+void widen_rows(const Kernels *k, const Weight *w, int begin, int n, float *out)
 {
-    for (int i = 0; i < n_c && !p->b_turned; i++) widen(k, p, c + i, j, n, panel + i * PANEL);
-    for (int i = 0; i < n && p->b_turned; i++) {
-        widen(k, p, j + i, c, n_c, row);
-        for (int t = 0; t < n_c; t++) panel[t * PANEL + i] = row[t];
-    }
+    for (int i = 0; i < n; i++)
+        widen(k, w->data, w->dtype, weight_stride(w), begin + i, 0, w->cols, out + (size_t)i * (size_t)w->cols);
+}
+
+/* B[c .. c + n_c)[j .. j + n) as rows of PANEL floats. */
+static void fill_panel(const Kernels *k, const ProductAdd *p, int c, int n_c, int j, int n, float *panel)
+{
+    for (int i = 0; i < n_c; i++) widen(k, p->b, p->b_type, p->b_stride, c + i, j, n, panel + i * PANEL);
 }
 
 /* y[row .. row + m)[j .. j + n) += A[.., c .. c + n_c) times a block of B that begins at `b`. */
@@ -76,14 +79,13 @@ static void add_block(const Kernels *k, const ProductAdd *p, int row, int m, int
         k->matmul_add[type](y, p->ldy, p->a + (size_t)row * p->lda + c, p->lda, m, b, b_stride, n, n_c);
 }
 
-static void panels(const Job *j, const ProductAdd *p, int row, int m, int col, int n, float *scratch)
+static void panels(const Job *j, const ProductAdd *p, int row, int m, int col, int n, float *panel)
 {
-    float *panel = scratch, *line = scratch + PART * PANEL;
     for (int c = 0; c < p->k; c += PART) {
         const int n_c = smaller(PART, p->k - c);
         for (int at = 0; at < n; at += PANEL) {
             const int n_j = smaller(PANEL, n - at);
-            fill_panel(j->r->k, p, c, n_c, col + at, n_j, panel, line);
+            fill_panel(j->r->k, p, c, n_c, col + at, n_j, panel);
             add_block(j->r->k, p, row, m, col + at, n_j, c, n_c, panel, DT_F32, PANEL * sizeof(float));
         }
     }
@@ -91,7 +93,7 @@ static void panels(const Job *j, const ProductAdd *p, int row, int m, int col, i
 
 static bool in_place(const ProductAdd *p)
 {
-    return p->m <= FEW_ROWS && !p->b_turned && !dtype_is_quantised(p->b_type) && (!p->a_turned || p->b_type == DT_F32);
+    return p->m <= FEW_ROWS && !dtype_is_quantised(p->b_type) && (!p->a_turned || p->b_type == DT_F32);
 }
 
 static void task(void *context, int i, int thread)
@@ -118,24 +120,18 @@ void products_add(Run *r, const ProductAdd *p, int n)
         first[i] = tasks;
         tasks += blocks(p[i].m, ROWS) * blocks(p[i].n, COLS);
     }
-    Job j = { r, p, first, n, scratch_new(r, (PART * PANEL + PART) * sizeof(float)) };
+    Job j = { r, p, first, n, scratch_new(r, PART * PANEL * sizeof(float)) };
     pool_run(r->pool, tasks, task, &j);
     arena_release(r->arena, mark);
 }
 
-ProductAdd product_forward(float *y, size_t ldy, const float *x, size_t ldx, int m, const Weight *w)
-{
-    return (ProductAdd){ y, ldy, m, w->rows, w->cols, x, ldx, false, w->data, w->dtype, weight_stride(w), true };
-}
-
 ProductAdd product_dx(float *dx, size_t ldx, const float *dy, size_t ldy, int m, const Weight *w)
 {
-    return (ProductAdd){ dx, ldx, m, w->cols, w->rows, dy, ldy, false, w->data, w->dtype, weight_stride(w), false };
+    return (ProductAdd){ dx, ldx, m, w->cols, w->rows, dy, ldy, false, w->data, w->dtype, weight_stride(w) };
 }
 
 ProductAdd product_dw(const Weight *w, const float *dy, size_t ldy, const float *x, size_t ldx, int m)
 {
     assert(w->dtype == DT_F32);
-    return (ProductAdd){ w->grad, (size_t)w->cols,     w->rows, w->cols, m, dy, ldy, true, x,
-                         DT_F32,  ldx * sizeof(float), false };
+    return (ProductAdd){ w->grad, (size_t)w->cols, w->rows, w->cols, m, dy, ldy, true, x, DT_F32, ldx * sizeof(float) };
 }
