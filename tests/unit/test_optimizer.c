@@ -1,4 +1,5 @@
 /* test_optimizer.c - learning rates, clipping, and AdamW against its definition in f64. */
+#include "train/bias_update.h"
 #include "train/optimizer.h"
 
 #include <math.h>
@@ -94,5 +95,14 @@ static void steps_equal_their_definition(void **state)
     free(v);
 }
 
-TEST_MAIN(TEST(rates_follow_their_schedules), TEST(clipping_leaves_small_gradients_alone), TEST(norms_have_one_value),
-          TEST(steps_equal_their_definition))
+static void bias_moves_against_the_load(void **state)
+{
+    (void)state;
+    const int load[4] = { 10, 4, 2, 0 }; /* the mean is 4 */
+    float bias[4] = { 0.5f, 0.5f, 0.5f, 0.5f };
+    bias_update(bias, load, 4, 0.25f);
+    assert_true(bias[0] == 0.25f && bias[1] == 0.5f && bias[2] == 0.75f && bias[3] == 0.75f);
+}
+
+TEST_MAIN(TEST(bias_moves_against_the_load), TEST(rates_follow_their_schedules),
+          TEST(clipping_leaves_small_gradients_alone), TEST(norms_have_one_value), TEST(steps_equal_their_definition))
