@@ -22,7 +22,7 @@ typedef struct {
 
 /* False: *a is empty. A kind of adapter other than plain LoRA on linear layers is an error that names the key. */
 bool adapter_open(Adapter *a, const char *path, Error *e);
-void adapter_close(Adapter *a);                                          /* of a zeroed Adapter: nothing */
+void adapter_close(Adapter *a); /* of a zeroed Adapter: nothing */
 /* "DIR" or "DIR:SCALE", as options say it: what follows the last colon is a scale if it is a number. */
 bool adapter_open_scaled(Adapter *a, float *scale, const char *text, Error *e);
 const AdapterModule *adapter_find(const Adapter *a, const char *module); /* NULL: it has none */
