@@ -27,7 +27,7 @@ ROOMS  ?= base kernels nn format image text model engine train
 PREFIX ?= /usr/local
 VERSION := $(shell sed -n 's/.*return "\([0-9.]*\)";.*/\1/p' src/engine/engine.c)
 
-PACKAGES = libjpeg libpng libwebp libwebpdemux jansson oniguruma
+PACKAGES = libjpeg libpng libwebp libwebpdemux jansson oniguruma libmicrohttpd
 WARN   = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes \
          -Wwrite-strings -Wpointer-arith -Wvla $(if $(NO_WERROR),,-Werror)
 # -fno-math-errno and -fno-trapping-math let loops vectorise and change no result; no -ffast-math anywhere.

@@ -3,19 +3,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "cli/answer.h"
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "cli/plot_text.h"
 #include "cli/terminal.h"
 #include "train/curves.h"
+#include "train/dashboard.h"
 
 enum { MOST_LOGS = 16 };
 
 typedef struct {
     const char *out;
     bool json;
+    int dashboard;
 } PlotArgs;
 
 static const Option OPTIONS[] = {
@@ -24,6 +28,10 @@ static const Option OPTIONS[] = {
     OPTION_FLAG(PlotArgs, json, "json", 0,
                 "One line of JSON for each log: first, last, lowest and highest value of each series with their steps. "
                 "Default: off."),
+    OPTION_INTEGER(
+        PlotArgs, dashboard, "dashboard", 0, "PORT", 1, 65535,
+        "Show the curves and the last samples as a page on http://127.0.0.1:PORT/ that follows the logs, until "
+        "Ctrl-C. Default: off."),
     OPTIONS_END
 };
 
@@ -42,6 +50,7 @@ static bool check(const PlotArgs *a, int n_logs, Error *e)
 {
     if (n_logs < 1) return fail(e, ERR_USAGE, "a log of `vl2 train` is missing");
     if (n_logs > MOST_LOGS) return fail(e, ERR_USAGE, "%d logs, one chart takes %d", n_logs, MOST_LOGS);
+    if (a->dashboard && (a->out || a->json)) return fail(e, ERR_USAGE, "--dashboard stands alone");
     return !a->out || is_chart_name(a->out) ||
            fail(e, ERR_USAGE, "--output %s does not end with .svg, .png or .jpg", a->out);
 }
@@ -85,6 +94,18 @@ static bool show(const PlotArgs *a, const TrainHistory *h, int n, Error *e)
     return true;
 }
 
+static bool serve(const PlotArgs *a, const char *const *logs, int n, Error *e)
+{
+    static const struct timespec MOMENT = { .tv_nsec = 100000000 };
+    Dashboard *d;
+    interrupt_install_all();
+    if (!dashboard_open(&d, logs, n, a->dashboard, e)) return false;
+    note("http://127.0.0.1:%d/ shows the curves; Ctrl-C ends it", dashboard_port(d));
+    while (!interrupt_seen()) nanosleep(&MOMENT, NULL);
+    dashboard_close(d);
+    return true;
+}
+
 static int plot(const Command *self, int argc, char **argv)
 {
     PlotArgs a = { 0 };
@@ -92,6 +113,7 @@ static int plot(const Command *self, int argc, char **argv)
     int n, status;
     if (!args_begin(self, &a, argc, argv, &n, &status)) return status;
     if (!check(&a, n, &e)) return args_report(self, &e);
+    if (a.dashboard) return serve(&a, (const char *const *)&argv[1], n, &e) ? EXIT_INTERRUPTED : args_report(self, &e);
     TrainHistory *h = xcalloc((size_t)n, sizeof *h);
     for (int i = 0; i < n; i++) train_history_open(&h[i], argv[i + 1]);
     const bool ok = read_logs(h, n, &e) && show(&a, h, n, &e);
@@ -103,7 +125,7 @@ static int plot(const Command *self, int argc, char **argv)
 const Command CMD_PLOT = {
     .name = "plot",
     .summary = "the curves of training: loss, learning rate, gradients, experts",
-    .usage = (const char *const[]){ "plot LOG... [-o OUT]", NULL },
+    .usage = (const char *const[]){ "plot LOG... [-o OUT]", "plot LOG... --dashboard PORT", NULL },
     .about = "Reads logs of `vl2 train`, also while it runs. Where a run was resumed, the later line of a step counts.",
     .group = GROUPS,
     .example = (const char *const[]){ "How it stands", "vl2 plot run/log.jsonl", "Two runs in one chart",

@@ -6,3 +6,5 @@ p .
 p log.jsonl -o chart.gif
 p log.jsonl -o nowhere/chart.svg
 p log.jsonl log.jsonl log.jsonl log.jsonl log.jsonl log.jsonl log.jsonl log.jsonl log.jsonl log.jsonl log.jsonl log.jsonl log.jsonl log.jsonl log.jsonl log.jsonl log.jsonl
+p log.jsonl --dashboard 8080 --json
+p log.jsonl --dashboard 0
