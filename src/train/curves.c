@@ -156,7 +156,7 @@ static void draw_means(Figure *f, const Plot *p, const Series *s, double width, 
 /* So few that each is seen for itself. */
 static void draw_dots(Figure *f, const Plot *p, const Series *s, Colour c)
 {
-    enum { MOST = 60 };
+    enum { MOST = 30 };
     for (int i = 0; i < s->n && s->n <= MOST; i++) {
         const Spot at = spot_of(p, (double)s->point[i].step, s->point[i].value);
         figure_line(f, &at, 1, 6, c);
