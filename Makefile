@@ -151,7 +151,10 @@ demo: deps ## from nothing to an answer about a picture, its tiles and its boxes
 	@tools/demo.sh build/release/vl2 build/demo
 
 # What `make test` runs: every program under ASan and UBSan (slow, so first) and plain, the command line, the project.
-TESTED  = $(TEST_SRC:%.c=build/asan/%) "tests/cli/run.sh build/asan/vl2" \
+# Two take minutes under ASan; what they call is met there by test_lora, tests/grad and the training cases of tests/cli, and
+# they themselves by `make check`.
+SLOW_UNDER_ASAN = $(addprefix tests/golden/,test_gradients.c test_trainer.c)
+TESTED  = $(patsubst %.c,build/asan/%,$(filter-out $(SLOW_UNDER_ASAN),$(TEST_SRC))) "tests/cli/run.sh build/asan/vl2" \
           $(TEST_SRC:%.c=build/release/%) "tests/cli/run.sh build/release/vl2" tests/project/run.sh \
           "tests/interop/run.sh build/release/vl2" \
           tests/kernels/aarch64.sh
@@ -168,6 +171,7 @@ RACED   = $(addprefix build/tsan/tests/,unit/test_pool unit/test_train_order gol
 CHECKED = $(foreach l,$(LEVELS),"env VL2_TEST_CPU=$l build/release/tests/golden/test_model" \
                                 "env VL2_TEST_CPU=$l build/release/tests/golden/test_same_bits") \
           $(RACED) \
+          $(SLOW_UNDER_ASAN:%.c=build/asan/%) \
           $(TEST_SRC:%.c=build/clang/%) \
           $(foreach t,$(filter tests/fuzz/%,$(TEST_SRC:%.c=%)),"env VL2_FUZZ_ROUNDS=20 build/asan/$t")
 check: deps-check ## run all tests and more: every --cpu level, TSan, clang, longer fuzzing

@@ -124,6 +124,8 @@ const Option KEEP_OPTIONS[] = {
         "Default: none."),
     OPTION_INTEGER(T, evaluate_every, "evaluate-every", 0, "N", 1, 1 << 30,
                    "Steps between looks at the held-out data. Default: 500."),
+    OPTION_INTEGER(T, dashboard, "dashboard", 0, "PORT", 1, 65535,
+                   "Show the curves while they grow, as a page on this machine at this port. Default: no page."),
     OPTION_FLAG(T, resume, "resume", 0,
                 "Go on from the latest checkpoint of DIR, with the bits that an uninterrupted run would have. Default: "
                 "a new run, and DIR holds none yet."),

@@ -43,7 +43,7 @@ extern const Option LORA_TRAIN_OPTIONS[];
 
 typedef struct {
     const char *out;
-    int save_every, keep, evaluate_every;
+    int save_every, keep, evaluate_every, dashboard;
     Texts held_out;
     bool resume, changed_too;
 } KeepArgs;

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "cli/interrupt.h"
 #include "cli/terminal.h"
+#include "train/dashboard.h"
 #include "train/result.h"
 #include "train/train_log.h"
 
@@ -36,6 +37,7 @@ typedef struct {
     LoraTargets lora;
     Trainer trainer;
     TrainLog *log;
+    Dashboard *dashboard; /* NULL: none is asked for */
     Progress bar;
     char status[96]; /* what the bar says */
     double best;     /* the least held-out loss; 0: none yet */
@@ -137,6 +139,17 @@ static bool open_data(Session *s, Data *d, const Texts *files, Error *e)
     return ok;
 }
 
+static bool open_dashboard(Session *s, Error *e)
+{
+    const int port = s->a->keep.dashboard;
+    if (port == 0) return true;
+    char *path = in_folder(s, "log.jsonl");
+    const bool ok = dashboard_open(&s->dashboard, (const char *const[]){ path }, 1, port, e);
+    free(path);
+    if (ok && !s->a->notes.quiet) note("the curves are at http://127.0.0.1:%d/", port);
+    return ok;
+}
+
 static bool log_run(Session *s, Error *e)
 {
     char *path = in_folder(s, "log.jsonl");
@@ -173,7 +186,7 @@ static bool open_session(Session *s, Error *e)
            (a->keep.held_out.n == 0 || open_data(s, &s->held_out, &a->keep.held_out, e)) &&
            trainer_open(&s->trainer, &o, &s->model, kernels_get(cpu_best()), s->pool, &s->data.set, &s->data.survey,
                         &s->rules, e) &&
-           begin_or_resume(s, e) && log_run(s, e);
+           begin_or_resume(s, e) && log_run(s, e) && open_dashboard(s, e);
 }
 
 static void close_data(Data *d)
@@ -184,6 +197,7 @@ static void close_data(Data *d)
 
 static void close_session(Session *s)
 {
+    dashboard_close(s->dashboard);
     train_log_close(s->log);
     trainer_close(&s->trainer);
     close_data(&s->data);

@@ -52,9 +52,9 @@ struct Vl2Request {
     int slot; /* -1 while waiting and when done */
 
     Prompt prompt;
-    uint64_t *key;           /* [prompt.n], see Slot */
-    int limit;               /* most output tokens */
-    float *projected;        /* [n_tiles][grid * grid][d] */
+    uint64_t *key;     /* [prompt.n], see Slot */
+    int limit;         /* most output tokens */
+    float *projected;  /* [n_tiles][grid * grid][d] */
     Vector *image_row; /* [prompt.n_image_tokens] */
     int n_tiles, tiles_done;
     int n_cached; /* positions whose keys are in the cache */
