@@ -47,6 +47,9 @@ LDLIBS_ALL = $(PKG_LIBS) $(LDLIBS) -lgif -lm -pthread $(LDFLAGS)
 LIB_SRC := $(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c))
 CLI_SRC := $(wildcard src/cli/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
+# The library for others has what include/vl2.h leads to; training, and the page that only it needs, is the program's.
+SHOWN_OBJ := $(filter-out $(BUILD)/src/train/%,$(LIB_OBJ))
+SHOWN_PACKAGES = $(filter-out libmicrohttpd,$(PACKAGES))
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
 INSIDE  := $(BUILD)/inside.a
 VL2     := $(BUILD)/vl2
@@ -101,14 +104,14 @@ $(INSIDE): $(LIB_OBJ)
 	$(CROSS)ar rcs $@ $(LIB_OBJ)
 
 # For others: one object in which only the names of include/vl2.h are left.
-$(BUILD)/libvl2.a: $(LIB_OBJ)
+$(BUILD)/libvl2.a: $(SHOWN_OBJ)
 	@rm -f $@
-	$(CROSS)ld -r $(LIB_OBJ) -o $(BUILD)/vl2.o
+	$(CROSS)ld -r $(SHOWN_OBJ) -o $(BUILD)/vl2.o
 	$(CROSS)objcopy --localize-hidden $(BUILD)/vl2.o
 	$(CROSS)ar rcs $@ $(BUILD)/vl2.o
 SONAME = libvl2.so.$(firstword $(subst ., ,$(VERSION)))
-$(BUILD)/libvl2.so: $(LIB_OBJ)
-	$(CC) $(CFLAGS_ALL) -shared -Wl,-soname,$(SONAME) $(LIB_OBJ) $(LDLIBS_ALL) -o $@
+$(BUILD)/libvl2.so: $(SHOWN_OBJ)
+	$(CC) $(CFLAGS_ALL) -shared -Wl,-soname,$(SONAME) $(SHOWN_OBJ) $(filter-out -lmicrohttpd,$(LDLIBS_ALL)) -o $@
 
 $(VL2): $(CLI_OBJ) $(INSIDE)
 	$(CC) $(CFLAGS_ALL) $(CLI_OBJ) $(INSIDE) -ledit $(LDLIBS_ALL) -o $@
@@ -198,7 +201,7 @@ bench-kernels: $(BUILD)/tests/kernels/test_kernels ## speed of the matrix produc
 	@$< --bench
 
 install: all lib ## to $(DESTDIR)$(PREFIX), by default /usr/local
-	@tools/install_files.sh $(BUILD) "$(DESTDIR)" "$(PREFIX)" $(VERSION) "$(PACKAGES)"
+	@tools/install_files.sh $(BUILD) "$(DESTDIR)" "$(PREFIX)" $(VERSION) "$(SHOWN_PACKAGES)"
 uninstall: ## remove what install put there
 	@tools/install_files.sh --remove "$(DESTDIR)" "$(PREFIX)"
 
