@@ -159,4 +159,26 @@ static inline double bound_of(const json_t *conversation, const char *name)
     return b < 2e-5 ? 2e-5 : b;
 }
 
+/* A promise that holds of every golden model: the test gets the model's name as its state. */
+typedef struct {
+    const char *name;
+    CMUnitTestFunction function;
+} Promise;
+
+enum { MOST_PROMISES = 16 };
+
+static inline int run_promises(const Promise *promise, int n)
+{
+    static char name[N_GOLDEN_MODELS * MOST_PROMISES][96];
+    struct CMUnitTest tests[N_GOLDEN_MODELS * MOST_PROMISES];
+    for (int i = 0; i < N_GOLDEN_MODELS * n; i++) {
+        snprintf(name[i], sizeof name[i], "%s_%s", golden_models[i / n], promise[i % n].name);
+        tests[i] = (struct CMUnitTest){ name[i], promise[i % n].function, NULL, NULL,
+                                        (void *)(uintptr_t)golden_models[i / n] };
+    }
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return _cmocka_run_group_tests("tests", tests, (size_t)(N_GOLDEN_MODELS * n), NULL, NULL);
+}
+
 #endif

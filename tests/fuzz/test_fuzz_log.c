@@ -50,22 +50,7 @@ static const char whole[] =
 
 static void mutate(Rng *r, Str *s)
 {
-    for (uint64_t times = 1 + rng_next(r) % 4; times > 0 && s->n > 0; times--) {
-        const size_t at = rng_next(r) % s->n, length = 1 + rng_next(r) % 12;
-        const size_t end = at + length < s->n ? at + length : s->n;
-        Str out = { 0 };
-        str_add(&out, s->text, at);
-        switch (rng_next(r) % 5) {
-        case 0: str_putc(&out, (char)rng_next(r)), str_add(&out, s->text + at + 1, s->n - at - 1); break;
-        case 1: str_add(&out, s->text + end, s->n - end); break;
-        case 2: break; /* cut off */
-        case 3: str_puts(&out, words[rng_next(r) % N_WORDS]), str_add(&out, s->text + at, s->n - at); break;
-        case 4: str_puts(&out, words[rng_next(r) % N_WORDS]), str_add(&out, s->text + end, s->n - end); break;
-        }
-        str_free(s);
-        *s = out;
-    }
-    str_add(s, "", 0);
+    mutate_text(r, s, words, N_WORDS, 4);
 }
 
 static int check_series(const TrainHistory *h)

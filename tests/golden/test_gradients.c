@@ -244,11 +244,6 @@ static void recomputation_and_threads_change_no_bit(void **state)
     close_bench(&s);
 }
 
-typedef struct {
-    const char *name;
-    CMUnitTestFunction function;
-} Promise;
-
 int main(void)
 {
     static const Promise promises[] = {
@@ -258,15 +253,5 @@ int main(void)
         { "three_steps_equal_official", three_steps_equal_official },
         { "recomputation_and_threads_change_no_bit", recomputation_and_threads_change_no_bit },
     };
-    enum { N = sizeof promises / sizeof *promises };
-    static char name[N_GOLDEN_MODELS * N][96];
-    struct CMUnitTest tests[N_GOLDEN_MODELS * N];
-    for (int i = 0; i < N_GOLDEN_MODELS * N; i++) {
-        const Promise *p = &promises[i % N];
-        snprintf(name[i], sizeof name[i], "%s_%s", golden_models[i / N], p->name);
-        tests[i] = (struct CMUnitTest){ name[i], p->function, NULL, NULL, (void *)(uintptr_t)golden_models[i / N] };
-    }
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    cmocka_set_message_output(CM_OUTPUT_TAP);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_promises(promises, sizeof promises / sizeof *promises);
 }

@@ -226,11 +226,6 @@ static void merged_matrices_equal_official(void **state)
     close_bench(&s);
 }
 
-typedef struct {
-    const char *name;
-    CMUnitTestFunction function;
-} Promise;
-
 int main(void)
 {
     static const Promise promises[] = {
@@ -240,15 +235,5 @@ int main(void)
         { "gradients_of_adapters_equal_official", gradients_of_adapters_equal_official },
         { "merged_matrices_equal_official", merged_matrices_equal_official },
     };
-    enum { N = sizeof promises / sizeof *promises };
-    static char name[N_GOLDEN_MODELS * N][96];
-    struct CMUnitTest tests[N_GOLDEN_MODELS * N];
-    for (int i = 0; i < N_GOLDEN_MODELS * N; i++) {
-        const Promise *p = &promises[i % N];
-        snprintf(name[i], sizeof name[i], "%s_%s", golden_models[i / N], p->name);
-        tests[i] = (struct CMUnitTest){ name[i], p->function, NULL, NULL, (void *)(uintptr_t)golden_models[i / N] };
-    }
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    cmocka_set_message_output(CM_OUTPUT_TAP);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_promises(promises, sizeof promises / sizeof *promises);
 }
