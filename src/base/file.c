@@ -51,6 +51,15 @@ bool file_map(FileMap *m, const char *path, Error *e)
     return true;
 }
 
+unsigned char *file_map_memory(FileMap *m, size_t n, Error *e)
+{
+    void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    *m = (FileMap){ 0 };
+    if (p == MAP_FAILED) return fail(e, ERR_MEMORY, "no room for %zu bytes: %s", n, strerror(errno)), NULL;
+    *m = (FileMap){ p, n };
+    return p;
+}
+
 void file_unmap(FileMap *m)
 {
     if (m->bytes) munmap((void *)(uintptr_t)m->bytes, m->n);

@@ -17,7 +17,9 @@ typedef struct {
 /* Maps a regular file read-only. An empty file gives n = 0. Only for files that nobody cuts while we run. */
 bool file_map(FileMap *m, const char *path, Error *e);
 void file_unmap(FileMap *m);
-/* Gives the memory of mapped bytes back; read again, they come from the disk. */
+/* The same for memory of n > 0 zeros, which is in no file; the result may be written. */
+unsigned char *file_map_memory(FileMap *m, size_t n, Error *e);
+/* Gives the memory of mapped bytes back; read again, they come from the disk, or what is in no file from memory. */
 void file_forget(const void *bytes, size_t n);
 
 /* Reads a whole file, or standard input for "-", of at most `limit` bytes; NUL added after the end and not counted.

@@ -1,6 +1,7 @@
 /* model_source.c - see model_source.h. */
 #include "format/model_source.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +26,42 @@ const ModelText MODEL_TEXTS[] = { { "config.json", "vl2.config" },
                                   { "special_tokens_map.json", "vl2.special_tokens_map" },
                                   { NULL, NULL } };
 
+/* A file of PaddlePaddle's own format: the path itself, or of a folder without safetensors the first by name. Caller frees. */
+static char *find_pickle(const char *path)
+{
+    static const char end[] = ".pdparams";
+    if (str_ends(path, end)) return xstrdup(path);
+    char *found = NULL;
+    bool other = false;
+    DIR *d = opendir(path);
+    for (const struct dirent *f; d && (f = readdir(d));) {
+        other |= str_ends(f->d_name, ".safetensors");
+        if (!str_ends(f->d_name, end) || (found && strcmp(f->d_name, found) > 0)) continue;
+        free(found);
+        found = xstrdup(f->d_name);
+    }
+    if (d) closedir(d);
+    char *whole = found && !other ? path_join(path, found) : NULL;
+    free(found);
+    return whole;
+}
+
+/* Reading a pickle runs what it says. */
+static bool refuse_pickle(const char *path, Error *e)
+{
+    char *pickle = find_pickle(path);
+    if (!pickle) return true;
+    fail(e, ERR_UNSUPPORTED,
+         "%s: is a Python pickle, which can run any program and is never opened. Let PaddleMIX write safetensors "
+         "instead: --save_safetensors True when it trains, or model.save_pretrained(DIR, safe_serialization=True)",
+         pickle);
+    free(pickle);
+    return false;
+}
+
 ModelSource *model_source_open(const char *path, Error *e)
 {
+    if (!refuse_pickle(path, e)) return NULL;
     ModelSource *s = xcalloc(1, sizeof *s);
     s->path = xstrdup(path);
     if (!gguf_recognise(path) || (s->gguf = gguf_open(path, e))) return s;

@@ -72,6 +72,16 @@ void tensor_files_add(TensorFiles *t, const FileTensor *tensor)
     t->tensor[t->n++].name = xstrdup(tensor->name);
 }
 
+unsigned char *tensor_files_room(TensorFiles *t, size_t n, Error *e)
+{
+    FileMap map;
+    unsigned char *room = file_map_memory(&map, n, e);
+    if (!room) return NULL;
+    GROW(t->file, t->n_files, t->file_capacity);
+    t->file[t->n_files++] = (MappedFile){ .map = map }; /* bytes of no file: n is 0 */
+    return room;
+}
+
 static int by_name(const void *a, const void *b)
 {
     return strcmp(((const FileTensor *)a)->name, ((const FileTensor *)b)->name);
@@ -110,6 +120,13 @@ const FileTensor *tensor_files_find(const TensorFiles *t, const char *name)
     if (t->n == 0) return NULL;
     const FileTensor key = { .name = name };
     return bsearch(&key, t->tensor, (size_t)t->n, sizeof key, by_name);
+}
+
+void tensor_files_replace(TensorFiles *t, const FileTensor *tensor)
+{
+    const FileTensor *old = tensor_files_find(t, tensor->name);
+    assert(old && old->bytes == tensor->bytes);
+    t->tensor[tensor_files_index(t, old)] = *tensor; /* the name stays the old one's */
 }
 
 uint64_t tensor_files_bytes(const TensorFiles *t)

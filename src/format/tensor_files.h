@@ -44,4 +44,9 @@ const char *tensor_files_borrow(TensorFiles *t, const char *path, size_t n);
 void tensor_files_add(TensorFiles *t, const FileTensor *tensor); /* copies the name */
 void tensor_files_sort(TensorFiles *t);
 
+/* For who lays tensors out anew: memory that lives as long as `t`, cleared, which file_forget() does not lose; and a tensor in the
+ * place of the one of its name. */
+unsigned char *tensor_files_room(TensorFiles *t, size_t n, Error *e);
+void tensor_files_replace(TensorFiles *t, const FileTensor *tensor);
+
 #endif

@@ -11,7 +11,7 @@ typedef struct {
 } MergeAdapter;
 
 /* Writes a folder in the published layout, tensor after tensor in strips, so that memory stays small. What no adapter is for is
- * copied byte for byte. `m` is of a folder: quantised weights cannot take an adapter without loss, and are refused. */
+ * copied byte for byte (so n may be 0). `m` is of a folder: quantised weights cannot take an adapter without loss, and are refused. */
 bool model_merge(const Model *m, const MergeAdapter *a, int n, const char *folder, Pool *pool, Error *e);
 
 #endif

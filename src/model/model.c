@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "format/json.h"
+#include "model/paddle_layout.h"
 #include "model/projector.h"
 #include "model/vision.h"
 
@@ -90,6 +91,7 @@ bool model_open(Model *m, const char *path, Error *e)
     if ((m->source = model_source_open(path, e)) && config_read(&m->config, m->source, e) &&
         (m->tokenizer = model_tokenizer(m->source, m->config.processor.pad_token, e)) && check_vocabulary(m, e) &&
         (m->files = model_source_tensors(m->source, e)) &&
+        (model_source_is_gguf(m->source) || paddle_layout_turn(m->files, &m->config, e)) &&
         arena_open(&m->arena, 2 * tensor_files_bytes(m->files) + (64u << 20), e) && /* all of bf16 as f32, at most */
         weights_bind(&m->weights, m->files, &m->config, &m->arena, e) && set_positions(m, e))
         return true;

@@ -1,0 +1,1 @@
+vl2 convert -h
