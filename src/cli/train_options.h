@@ -21,7 +21,7 @@ typedef struct {
 extern const Option ORDER_OPTIONS[];
 
 typedef struct {
-    const char *schedule;
+    const char *optimizer, *schedule;
     float rate, last_rate, warmup, vision_rate, projector_rate, weight_decay, clip;
     int steps;
     bool no_balance, recompute;
@@ -75,7 +75,8 @@ extern const Option TRAIN_OPTIONS[];
     {                                                                                                                  \
         .data = { .max_length = 4096, .cache_megabytes = 1024 },                                                       \
         .order = { .batch = 1, .accumulate = 16, .epochs = 1 },                                                        \
-        .learn = { .schedule = "cosine",                                                                               \
+        .learn = { .optimizer = "adamw",                                                                               \
+                   .schedule = "cosine",                                                                               \
                    .rate = 2e-5f,                                                                                      \
                    .warmup = 0.03f,                                                                                    \
                    .vision_rate = 1,                                                                                   \

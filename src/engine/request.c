@@ -166,7 +166,8 @@ static void lay_out_images(Vl2Request *r)
     int tile = 0, row = 0;
     for (int i = 0; i < r->prompt.n_images; i++) {
         const PromptImage *image = &r->prompt.image[i];
-        image_layout(&m->weights.projector, (Vector){ .data = r->projected + (size_t)tile * tile_floats }, c->grid,
+        const Vector global = { .data = r->projected + (size_t)tile * tile_floats };
+        image_layout(&m->weights.projector, global, row_after(global, (size_t)(c->grid * c->grid), c->n_embed), c->grid,
                      c->n_embed, image->tiles.across, image->tiles.down, m->config.global_view_first,
                      r->image_row + row);
         tile += image->tiles.n;

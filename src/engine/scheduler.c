@@ -67,13 +67,12 @@ static void admit(Vl2Engine *e, Vl2Request *r)
 
 /* ---- vision ---- */
 
-/* The pixels of a tile, counted over all pictures of the request; *again if it is the one local tile of a picture, which has
- * the same pixels as the global view before it. */
+/* The pixels of a tile, counted over all pictures of the request; *again if they are those of the tile before it. */
 static const uint8_t *tile_pixels(const Vl2Request *r, int tile, bool *again)
 {
     for (int i = 0; i < r->prompt.n_images; i++) {
         const Tiles *t = &r->prompt.image[i].tiles;
-        *again = tile == 1 && t->n == 2;
+        *again = tile >= tiles_distinct(t);
         if (tile < t->n) return t->rgb + (size_t)tile * (size_t)t->side * (size_t)t->side * 3;
         tile -= t->n;
     }

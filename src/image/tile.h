@@ -15,6 +15,12 @@ typedef struct {
     uint8_t *rgb;     /* [n][side][side][3], owned: tiles_free */
 } Tiles;
 
+/* How many have pixels of their own: the one local tile of a picture has those of the global view before it. */
+static inline int tiles_distinct(const Tiles *t)
+{
+    return t->n == 2 ? 1 : t->n;
+}
+
 /* How a picture of w x h pixels is cut, without the pixels: rgb is NULL. `crop` false: the local part is the one padded
  * view of side x side (three pictures or more in a conversation). */
 Tiles tiles_plan(Size picture, const Size *candidates, int n, int side, bool crop);

@@ -22,13 +22,6 @@ int image_token_count(int g, int across, int down)
     return g * (g + 1) + 1 + down * g * (across * g + 1);
 }
 
-/* The vector `rows` rows of d further on. */
-static Vector row_after(Vector v, size_t rows, int d)
-{
-    const size_t step = rows * (size_t)d;
-    return (Vector){ v.data + step, v.grad ? v.grad + step : NULL };
-}
-
 static Vector *grid_rows(const ProjectorWeights *w, Vector tiles, int g, int d, int across, int down, Vector *row)
 {
     for (int y = 0; y < down * g; y++) {
@@ -41,14 +34,13 @@ static Vector *grid_rows(const ProjectorWeights *w, Vector tiles, int g, int d, 
     return row;
 }
 
-void image_layout(const ProjectorWeights *w, Vector projected, int g, int d, int across, int down, bool global_first,
-                  Vector *row)
+void image_layout(const ProjectorWeights *w, Vector global, Vector local, int g, int d, int across, int down,
+                  bool global_first, Vector *row)
 {
-    const Vector local = row_after(projected, (size_t)(g * g), d);
-    row = global_first ? grid_rows(w, projected, g, d, 1, 1, row) : grid_rows(w, local, g, d, across, down, row);
+    row = global_first ? grid_rows(w, global, g, d, 1, 1, row) : grid_rows(w, local, g, d, across, down, row);
     *row++ = w->view_seperator;
     if (global_first)
         grid_rows(w, local, g, d, across, down, row);
     else
-        grid_rows(w, projected, g, d, 1, 1, row);
+        grid_rows(w, global, g, d, 1, 1, row);
 }

@@ -12,10 +12,18 @@ Tensor *projector_forward(Run *r, const ProjectorWeights *w, const ProjectorConf
  * g * (g + 1) for the global view, 1 separator, down * g * (across * g + 1) for the tiles. */
 int image_token_count(int g, int across, int down);
 
-/* Lays out one picture's projected tiles (global view first, [1 + across * down][g * g][d]) as rows of the language model:
- * each row of tokens ends with image_newline, the tiles are one grid, view_seperator stands between the global view and
- * the tiles. row[i] points into `projected` or at one of the two vectors; image_token_count() entries. */
-void image_layout(const ProjectorWeights *w, Vector projected, int g, int d, int across, int down, bool global_first,
-                  Vector *row);
+/* Lays out one picture's projected tiles as rows of the language model: the global view [g * g][d], and the local tiles
+ * [across * down][g * g][d] as one grid (the same numbers where a picture has one local tile: it has the pixels of the global
+ * view). Each row of tokens ends with image_newline; view_seperator stands between global view and tiles. row[i] points into
+ * `global` or `local` or at one of the two vectors; image_token_count() entries. */
+void image_layout(const ProjectorWeights *w, Vector global, Vector local, int g, int d, int across, int down,
+                  bool global_first, Vector *row);
+
+/* The vector `rows` rows of d further on. */
+static inline Vector row_after(Vector v, size_t rows, int d)
+{
+    const size_t step = rows * (size_t)d;
+    return (Vector){ v.data + step, v.grad ? v.grad + step : NULL };
+}
 
 #endif

@@ -2,6 +2,7 @@
 #include "train/backprop.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "model/projector.h"
@@ -45,8 +46,9 @@ static size_t step_bytes(const Backprop *b, size_t rows, size_t labels, size_t t
                             : (size_t)c->vision.grid * (size_t)c->vision.grid;
     const size_t scratch = (size_t)pool_threads(b->run.pool) * span * 8 * 1024; /* attention's, heads of up to 512 */
     const size_t adapters = 64 * rows * 3 * (size_t)(c->language.top_k + 4) * layers; /* their narrow middles */
+    const size_t pixels = tiles * (size_t)c->vision.image_size * (size_t)c->vision.image_size * 3;
     return 4 * (2 * rows * kept + 2 * patches * kept_patch + 3 * labels * (size_t)c->language.vocab_size + adapters) +
-           scratch + (256u << 20);
+           pixels + scratch + (256u << 20);
 }
 
 static bool make_room(Backprop *b, const Sample *samples, int n, Error *e)
@@ -67,35 +69,61 @@ static bool make_room(Backprop *b, const Sample *samples, int n, Error *e)
 
 /* ---- forward ---- */
 
-/* One picture through vision tower and projector; parts that are not trained run without the tape. */
-static Tensor *picture_forward(Backprop *b, const PromptImage *image)
+static int distinct_tiles(const Sample *samples, int n)
+{
+    int tiles = 0;
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < samples[i].prompt.n_images; k++) tiles += tiles_distinct(&samples[i].prompt.image[k].tiles);
+    return tiles;
+}
+
+/* All pictures of the group through vision tower and projector, as rows of projected tiles; parts that are not trained run
+ * without the tape. */
+static Vector pictures_forward(Backprop *b, const Sample *samples, int n)
 {
     const Config *c = &b->model->config;
     const Weights *w = &b->model->weights;
+    const size_t tile_bytes = (size_t)c->vision.image_size * (size_t)c->vision.image_size * 3;
+    const int n_tiles = distinct_tiles(samples, n);
     Run *r = &b->run;
     Tape *tape = r->tape;
+    if (n_tiles == 0) return (Vector){ 0 };
+    uint8_t *rgb = arena_get(r->arena, (size_t)n_tiles * tile_bytes), *next = rgb;
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < samples[i].prompt.n_images; k++) {
+            const Tiles *t = &samples[i].prompt.image[k].tiles;
+            memcpy(next, t->rgb, (size_t)tiles_distinct(t) * tile_bytes);
+            next += (size_t)tiles_distinct(t) * tile_bytes;
+        }
     if (!b->vision_trained) r->tape = NULL;
-    Tensor *x = vision_forward(r, &w->vision, &c->vision, &c->processor, image->tiles.rgb, image->tiles.n);
+    Tensor *x = vision_forward(r, &w->vision, &c->vision, &c->processor, rgb, n_tiles);
     r->tape = b->vision_trained || b->projector_trained ? tape : NULL;
-    x = projector_forward(r, &w->projector, &c->projector, &c->vision, x, image->tiles.n);
+    x = projector_forward(r, &w->projector, &c->projector, &c->vision, x, n_tiles);
     r->tape = tape;
-    return x;
+    return (Vector){ x->data, x->grad };
+}
+
+/* Lays out the pictures of one sample, whose tiles begin at `tile`; returns where those of the next one begin. */
+static Vector lay_out(const Backprop *b, const Prompt *p, Vector tile, Vector *row)
+{
+    const ProjectorConfig *c = &b->model->config.projector;
+    const size_t tile_rows = (size_t)c->grid * (size_t)c->grid;
+    for (int i = 0; i < p->n_images; i++) {
+        const Tiles *t = &p->image[i].tiles;
+        const int distinct = tiles_distinct(t);
+        image_layout(&b->model->weights.projector, tile, distinct > 1 ? row_after(tile, tile_rows, c->n_embed) : tile,
+                     c->grid, c->n_embed, t->across, t->down, b->model->config.global_view_first, row);
+        row += p->image[i].n_tokens;
+        tile = row_after(tile, (size_t)distinct * tile_rows, c->n_embed);
+    }
+    return tile;
 }
 
 /* The rows of one sample; `label` gets what each row with logits has to say. Returns how many these are. */
-static int sample_rows(Backprop *b, const Sample *s, int sequence, BatchRow *row, int32_t *label)
+static int sample_rows(const Sample *s, int sequence, const Vector *image, BatchRow *row, int32_t *label)
 {
     const Prompt *p = &s->prompt;
-    const ProjectorConfig *c = &b->model->config.projector;
-    Vector *image = arena_get(b->run.arena, ((size_t)p->n_image_tokens + 1) * sizeof *image), *next = image;
     int n = 0;
-    for (int i = 0; i < p->n_images; i++) {
-        const PromptImage *picture = &p->image[i];
-        const Tensor *x = picture_forward(b, picture);
-        image_layout(&b->model->weights.projector, (Vector){ x->data, x->grad }, c->grid, c->n_embed,
-                     picture->tiles.across, picture->tiles.down, b->model->config.global_view_first, next);
-        next += picture->n_tokens;
-    }
     for (int i = 0; i < p->n; i++) {
         const bool learns = i + 1 < p->n && s->label[i + 1] != LABEL_IGNORE;
         row[i] = (BatchRow){ .token = p->id[i],
@@ -122,9 +150,13 @@ bool backprop(Backprop *b, const Sample *samples, int n, float scale, bool gradi
     batch.row = row;
     r->tape = gradients ? &b->tape : NULL;
     r->training = gradients;
+    Vector tile = pictures_forward(b, samples, n);
     for (int i = 0; i < n; i++) {
-        labels += sample_rows(b, &samples[i], i, row, label + labels);
-        row += samples[i].prompt.n;
+        const Prompt *p = &samples[i].prompt;
+        Vector *image = arena_get(r->arena, ((size_t)p->n_image_tokens + 1) * sizeof *image);
+        tile = lay_out(b, p, tile, image);
+        labels += sample_rows(&samples[i], i, image, row, label + labels);
+        row += p->n;
     }
     Tensor *logits = language_forward(r, &b->model->weights.language, &b->model->config.language, &b->model->positions,
                                       &batch, NULL);

@@ -29,7 +29,7 @@ json_t *trainer_settings(const Trainer *t)
     for (size_t i = 0; i < t->survey->n; i++) tokens += t->survey->record[i].tokens;
     return json_pack(
         "{s:I, s:I, s:I, s:b, s:b, s:b, s:i, s:i, s:I, s:i, s:I, s:f, s:f, s:f, s:f, s:f, s:s, s:f, s:f, s:f, s:f, "
-        "s:f, s:b, s:I, s:I, s:I, s:b, s:i}",
+        "s:f, s:b, s:I, s:I, s:I, s:b, s:i, s:b}",
         "seed", (json_int_t)o->order.seed, "accumulate", (json_int_t)o->accumulate, "steps", (json_int_t)t->steps,
         "in_order", o->order.in_order, "resample", o->order.square_root, "group_by_length", o->order.group_by_length,
         "batch_size", o->order.batch, "pack", o->order.pack, "parameters", (json_int_t)params_count(&t->params),
@@ -39,7 +39,7 @@ json_t *trainer_settings(const Trainer *t)
         schedule_name(o->schedule), "rate", o->rate, "last_rate", o->last_share, "warmup", o->warmup, "vision_rate",
         o->vision_rate, "projector_rate", o->projector_rate, "balance_loss", o->backprop.balance, "records",
         (json_int_t)t->survey->n, "good_records", (json_int_t)t->survey->n_good, "tokens", (json_int_t)tokens,
-        "learn_prompt", !t->rules->mask_prompt, "max_length", t->rules->max_length);
+        "learn_prompt", !t->rules->mask_prompt, "max_length", t->rules->max_length, "muon", o->muon);
 }
 
 /* Settings that differ, as "rate (saved 0.001, now 0.002)". */

@@ -3,10 +3,12 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "train/muon.h"
 
 /* ---- opening ---- */
 
@@ -227,14 +229,52 @@ static double rate_of(const TrainerOptions *o, const Param *p)
     return str_starts(name, "vision.") ? o->vision_rate : str_starts(name, "language.") ? 1 : o->projector_rate;
 }
 
+/* Not embeddings and head, whose rows are words, nor positions. */
+static bool is_for_muon(const TrainerOptions *o, const Param *p)
+{
+    static const char *const not_inside[] = { "language.model.embed_tokens.weight", "language.lm_head.weight",
+                                              "vision.pos_embed" };
+    if (!o->muon || p->n_dims != 2 || p->dim[0] < 2 || p->dim[1] < 2) return false;
+    for (size_t i = 0; i < sizeof not_inside / sizeof *not_inside; i++)
+        if (strcmp(p->name, not_inside[i]) == 0) return false;
+    return true;
+}
+
+static void update_by_muon(const Trainer *t, double rate, float factor)
+{
+    const Params *p = &t->params;
+    MuonMatrix *m = xcalloc((size_t)p->n, sizeof *m);
+    int n = 0;
+    for (int i = 0; i < p->n; i++) {
+        const Param *q = &p->param[i];
+        if (!is_for_muon(&t->options, q)) continue;
+        m[n++] = (MuonMatrix){ .value = p->value + q->at,
+                               .momentum = t->adam.m + q->at,
+                               .grad = p->grad + q->at,
+                               .rows = (int)q->dim[0],
+                               .cols = (int)q->dim[1],
+                               .rate = rate * rate_of(&t->options, q) };
+    }
+    muon_update(t->k, t->pool, m, n, (double)t->options.adam.weight_decay, factor);
+    free(m);
+}
+
+static bool updated_together(const TrainerOptions *o, const Param *a, const Param *b)
+{
+    return !is_for_muon(o, b) && rate_of(o, a) == rate_of(o, b);
+}
+
 /* Ranges of parameters with the same rate are updated at once. */
 static void update(Trainer *t, double rate, float factor)
 {
     const Params *p = &t->params;
     t->adam.step++;
+    if (t->options.muon) update_by_muon(t, rate, factor);
     for (int i = 0, next; i < p->n; i = next) {
         const double scale = rate_of(&t->options, &p->param[i]);
-        for (next = i + 1; next < p->n && rate_of(&t->options, &p->param[next]) == scale; next++) {}
+        next = i + 1;
+        if (is_for_muon(&t->options, &p->param[i])) continue;
+        while (next < p->n && updated_together(&t->options, &p->param[i], &p->param[next])) next++;
         const size_t begin = p->param[i].at, end = next < p->n ? p->param[next].at : p->n_values;
         adam_update(&t->adam, t->k, t->pool, p->value, p->grad, begin, end - begin, rate * scale, factor);
     }

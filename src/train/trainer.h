@@ -19,6 +19,7 @@ typedef struct {
     int epochs;
     int64_t steps; /* 0: as many as the epochs have; else it ends after so many */
     AdamOptions adam;
+    bool muon; /* for the matrices inside of blocks; all else is AdamW's */
     ScheduleKind schedule;
     double rate, last_share;            /* the highest learning rate, the share of it that is left at the end */
     double warmup;                      /* share of the steps below 1, else steps */

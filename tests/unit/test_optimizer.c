@@ -1,5 +1,6 @@
-/* test_optimizer.c - learning rates, clipping, and AdamW against its definition in f64. */
+/* test_optimizer.c - learning rates, clipping, AdamW and Muon against their definitions in f64. */
 #include "train/bias_update.h"
+#include "train/muon.h"
 #include "train/optimizer.h"
 
 #include <math.h>
@@ -95,6 +96,78 @@ static void steps_equal_their_definition(void **state)
     free(v);
 }
 
+/* c [m][n] = a [m][k] b [k][n], b turned: [n][k] */
+static void product(const double *a, const double *b, bool b_turned, int m, int n, int k, double *c)
+{
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++) {
+            double sum = 0;
+            for (int l = 0; l < k; l++) sum += a[i * k + l] * (b_turned ? b[j * k + l] : b[l * n + j]);
+            c[i * n + j] = sum;
+        }
+}
+
+enum { MOST = 40 * 40 };
+
+/* The definition as it is written, with X X^T whichever side is longer. */
+static void orthogonal(double *x, int rows, int cols)
+{
+    double norm = 0;
+    double *gram = xcalloc(MOST, sizeof *gram), *square = xcalloc(MOST, sizeof *square), *y = xcalloc(MOST, sizeof *y);
+    for (int i = 0; i < rows * cols; i++) norm += x[i] * x[i];
+    for (int i = 0; i < rows * cols; i++) x[i] /= sqrt(norm) + 1e-7;
+    for (int step = 0; step < 5; step++) {
+        product(x, x, true, rows, rows, cols, gram);
+        product(gram, gram, false, rows, rows, rows, square);
+        for (int i = 0; i < rows * rows; i++) square[i] = -4.7750 * gram[i] + 2.0315 * square[i];
+        product(square, x, false, rows, cols, rows, y);
+        for (int i = 0; i < rows * cols; i++) x[i] = 3.4445 * x[i] + y[i];
+    }
+    free(gram);
+    free(square);
+    free(y);
+}
+
+static double worst_of_muon(int rows, int cols)
+{
+    Error e;
+    const int n = rows * cols;
+    float *w = xcalloc(MOST, sizeof *w), *again = xcalloc(MOST, sizeof *w), *m = xcalloc(MOST, sizeof *m),
+          *m_again = xcalloc(MOST, sizeof *m), *g = xcalloc(MOST, sizeof *g);
+    double *truth = xcalloc(MOST, sizeof *truth), *mean = xcalloc(MOST, sizeof *mean), *x = xcalloc(MOST, sizeof *x);
+    double worst = 0;
+    Pool *one = pool_open(1, &e), *three = pool_open(3, &e);
+    for (int i = 0; i < n; i++) truth[i] = (double)(w[i] = again[i] = (float)i / (float)n - 0.5f);
+    for (int step = 1; step <= 3; step++) {
+        for (int i = 0; i < n; i++) {
+            g[i] = (float)(rng_at((uint64_t)step, (uint64_t)i) >> 40) * 0x1p-24f - 0.5f;
+            mean[i] = 0.95 * mean[i] + 0.5 * (double)g[i];
+            x[i] = 0.5 * (double)g[i] + 0.95 * mean[i];
+        }
+        const MuonMatrix a = { w, m, g, rows, cols, 1e-2 }, b = { again, m_again, g, rows, cols, 1e-2 };
+        muon_update(kernels_get(cpu_best()), one, &a, 1, 0.1, 0.5f);
+        muon_update(kernels_get(cpu_best()), three, &b, 1, 0.1, 0.5f);
+        orthogonal(x, rows, cols);
+        for (int i = 0; i < n; i++) {
+            truth[i] = (1 - 1e-3) * truth[i] - 1e-2 * 0.2 * sqrt(rows > cols ? rows : cols) * x[i];
+            worst = fmax(worst, fabs(truth[i] - (double)w[i]));
+        }
+    }
+    assert_memory_equal(w, again, (size_t)n * sizeof *w);
+    pool_close(one);
+    pool_close(three);
+    free(w), free(again), free(m), free(m_again), free(g), free(truth), free(mean), free(x);
+    return worst;
+}
+
+static void muon_equals_its_definition(void **state)
+{
+    (void)state;
+    assert_within("a wide matrix", worst_of_muon(12, 40), 2e-6); /* steps of 1e-2, in f32 */
+    assert_within("a tall matrix", worst_of_muon(40, 12), 2e-6);
+    assert_within("a square", worst_of_muon(17, 17), 2e-6);
+}
+
 static void bias_moves_against_the_load(void **state)
 {
     (void)state;
@@ -105,4 +178,5 @@ static void bias_moves_against_the_load(void **state)
 }
 
 TEST_MAIN(TEST(bias_moves_against_the_load), TEST(rates_follow_their_schedules),
-          TEST(clipping_leaves_small_gradients_alone), TEST(norms_have_one_value), TEST(steps_equal_their_definition))
+          TEST(clipping_leaves_small_gradients_alone), TEST(norms_have_one_value), TEST(steps_equal_their_definition),
+          TEST(muon_equals_its_definition))
