@@ -23,8 +23,8 @@
 #include "format/safetensors.h"
 #include "model/convert.h"
 
+#include "byte_tokenizer.h"
 #include "draw_weights.h"
-#include "model_shapes.h"
 
 #define SHARD_BYTES ((uint64_t)8 << 30) /* the published shards have 8.59 GB */
 #define JSON_LIMIT  ((size_t)256 << 20)
@@ -34,7 +34,7 @@ enum { MAX_SETS = 64, PIECES = 8, PIECE_BYTES = 512 * 1024 };
 static const char USAGE[] =
     "usage: make_model --shape SHAPE [options] -o DIR\n"
     "Writes a checkpoint of random weights in the published layout.\n\n"
-    "  --shape SHAPE         micro-mha, micro-mla, micro-noaux, tiny, small or base\n"
+    "  --shape SHAPE         default, micro-mha, micro-mla, micro-noaux, tiny, small or base\n"
     "  -o, --output DIR      where; must not exist or be empty\n"
     "  --dtype TYPE          bf16, f16 or f32 (default: bf16)\n"
     "  --gguf TYPE           write a GGUF file, -o FILE, instead of a folder: TYPE as in `vl2 quantize --type TYPE` "
@@ -138,49 +138,9 @@ static bool make_config(Checkpoint *c, const Options *o, Error *e)
 
 /* ---- the tokenizer ------------------------------------------------------------------------------------------------- */
 
-#define BOS "<｜begin▁of▁sentence｜>"
-#define EOS "<｜end▁of▁sentence｜>"
-#define PAD "<｜▁pad▁｜>"
-
 /* What the official processor adds if it is missing, in its order. */
 static const char *const SPECIALS[] = { PAD,        "<image>",       "<|ref|>",  "<|/ref|>",     "<|det|>",
                                         "<|/det|>", "<|grounding|>", "<|User|>", "<|Assistant|>" };
-
-static json_t *added_token(json_int_t id, const char *content)
-{
-    return json_pack("{s:I, s:s, s:b, s:b, s:b, s:b, s:b}", "id", id, "content", content, "single_word", 0, "lstrip", 0,
-                     "rstrip", 0, "normalized", 0, "special", 1);
-}
-
-/* The printable character that stands for a byte in byte-level vocabularies: itself where it is visible in Latin-1,
- * else the next free one from U+0100. */
-static uint32_t byte_symbol(int byte)
-{
-    uint32_t next = 0x100;
-    for (int b = 0; b <= byte; b++) {
-        const bool visible = (b > 0x20 && b < 0x7f) || (b > 0xa0 && b != 0xad);
-        if (b == byte) return visible ? (uint32_t)b : next;
-        if (!visible) next++;
-    }
-    return 0;
-}
-
-static json_t *byte_tokenizer(void)
-{
-    json_t *t = json_loads(EMPTY_TOKENIZER, 0, NULL), *added = json_object_get(t, "added_tokens");
-    json_t *vocab = json_object_get(json_object_get(t, "model"), "vocab");
-    static const char *const first[] = { BOS, EOS, PAD };
-    for (json_int_t i = 0; i < 3; i++) {
-        json_object_set_new(vocab, first[i], json_integer(i));
-        json_array_append_new(added, added_token(i, first[i]));
-    }
-    for (int b = 0; b < 256; b++) {
-        char symbol[5] = { 0 };
-        utf8_encode(byte_symbol(b), symbol);
-        json_object_set_new(vocab, symbol, json_integer(3 + b));
-    }
-    return t;
-}
 
 /* The id of a token, -1 if there is none; *is_added: it stands among the added tokens. */
 static json_int_t token_id(const json_t *tokenizer, const char *content, bool *is_added)
@@ -679,7 +639,8 @@ static bool take_option(Options *o, int option, const char *text, Error *e)
     case 'a':
         o->shape = model_shape_find(text);
         return o->shape ||
-               fail(e, ERR_USAGE, "--shape %s: expected micro-mha, micro-mla, micro-noaux, tiny, small or base", text);
+               fail(e, ERR_USAGE,
+                    "--shape %s: expected default, micro-mha, micro-mla, micro-noaux, tiny, small or base", text);
     case 'o': o->output = text; return true;
     case 'd': return take_dtype(&o->dtype, text, e);
     case 'x': o->text_only = true; return true;

@@ -23,8 +23,8 @@ static const char USAGE[] =
     "  --first I       number of the first one. Default: 0\n"
     "  --seed N        default: 0\n"
     "  --held-out      the split that training must never see: one question a record, all tasks alike\n"
-    "  --tasks LIST    ground,caption,what,count,colour,place,read,chart,several; \"ground:5,count\" gives weights.\n"
-    "                  Default: all of them\n"
+    "  --tasks LIST    ground,caption,region,what,count,colour,place,read,chart,several,map; \"ground:5,count\" gives\n"
+    "                  weights. Default: all but map\n"
     "  --objects A-B   things in a scene, 1 to 5. Default: 1-3\n"
     "  --rounds K      questions about a picture, at most. Default: 3\n"
     "  --mixed-sizes   some scenes are two tiles wide or high\n"
@@ -102,6 +102,7 @@ static bool is_kept_text(const char *text)
 typedef enum {
     TASK_GROUND,
     TASK_CAPTION,
+    TASK_REGION,
     TASK_WHAT,
     TASK_COUNT,
     TASK_COLOUR,
@@ -109,11 +110,12 @@ typedef enum {
     TASK_READ,
     TASK_CHART,
     TASK_SEVERAL,
+    TASK_MAP,
     TASKS
 } Task;
 
-static const char *const TASK_NAMES[TASKS] = { "ground", "caption", "what",  "count",  "colour",
-                                               "place",  "read",    "chart", "several" };
+static const char *const TASK_NAMES[TASKS] = { "ground", "caption", "region", "what",    "count", "colour",
+                                               "place",  "read",    "chart",  "several", "map" };
 
 typedef struct {
     const char *out, *emoji;
@@ -267,6 +269,16 @@ static void add_box(Talk *k, Rect b, int picture)
     json_array_append_new(k->ids, json_integer(picture));
 }
 
+static bool is_boxed(const Talk *k, Rect b)
+{
+    json_t *box = json_pack("[iiii]", b.x0, b.y0, b.x1, b.y1), *other;
+    size_t i;
+    bool found = false;
+    json_array_foreach(k->boxes, i, other) found |= json_equal(box, other);
+    json_decref(box);
+    return found;
+}
+
 static bool is_asked(const Talk *k, const char *question)
 {
     size_t i;
@@ -341,6 +353,7 @@ static bool ask_ground(Talk *k, const Scene *s, int n)
     char phrase[NAME_BYTES + 8], question[128];
     const Thing *t = any_thing(k, s);
     const int form = draw_number(&k->rng, 0, 2);
+    if (is_boxed(k, t->box)) return false; /* it stands above, to be copied */
     snprintf(phrase, sizeof phrase, "%s%s", one_of(k, ARTICLES, 3), call(k, s, t));
     snprintf(question, sizeof question, "%s%s%s", FORMS[form][0], phrase, FORMS[form][1]);
     if (!add_texts(k, TASK_GROUND, question, "<ref-object><bbox>")) return false;
@@ -385,6 +398,46 @@ static bool ask_caption(Talk *k, const Scene *s, int n)
     static const char *const FORMS[] = { "<|grounding|>What is in the picture?", "<|grounding|>Describe the image." };
     (void)n;
     return list_all(k, TASK_CAPTION, s, one_of(k, FORMS, 2), true);
+}
+
+static bool ask_region(Talk *k, const Scene *s, int n)
+{
+    Str question = { 0 }, answer = { 0 };
+    const Thing *t = any_thing(k, s);
+    (void)n;
+    str_puts(&question, "What is in <bbox>?");
+    str_printf(&answer, "%s %s.", strcmp(article(t->name), "an") == 0 ? "An" : "A", t->name);
+    if (!add_round(k, TASK_REGION, &question, &answer)) return false;
+    add_box(k, t->box, 0);
+    k->unseen |= t->unseen;
+    return true;
+}
+
+static const Thing *thing_at(const Scene *s, int x, int y)
+{
+    for (int i = 0; i < s->n; i++) {
+        const Rect *b = &s->thing[i].box;
+        if (x >= b->x0 && x < b->x1 && y >= b->y0 && y < b->y1) return &s->thing[i];
+    }
+    return NULL;
+}
+
+/* What stands at the middle of each token's part of a tile, row by row: it teaches where tokens are from and what they show,
+ * for a beginning. */
+static bool ask_map(Talk *k, const Scene *s, int n)
+{
+    enum { CELLS = 4, CELL = SIDE / CELLS };
+    Str question = { 0 }, answer = { 0 };
+    (void)n;
+    str_puts(&question, "Draw a map.");
+    for (int y = 0; y < CELLS; y++) {
+        for (int x = 0; x < CELLS; x++) {
+            const Thing *t = thing_at(s, x * CELL + CELL / 2, y * CELL + CELL / 2);
+            str_printf(&answer, " %s", t ? t->name : ".");
+        }
+        if (y + 1 < CELLS) str_putc(&answer, '\n');
+    }
+    return add_round(k, TASK_MAP, &question, &answer);
 }
 
 static bool ask_what(Talk *k, const Scene *s, int n)
@@ -587,10 +640,9 @@ static bool ask_chart(Talk *k, const Chart *c)
 
 /* A question about scenes: s[0], or for ask_several() s[0, n). False: it does not suit them, or was asked before. */
 typedef bool Ask(Talk *k, const Scene *s, int n);
-static Ask *const ASK[TASKS] = {
-    [TASK_GROUND] = ask_ground, [TASK_CAPTION] = ask_caption, [TASK_WHAT] = ask_what,      [TASK_COUNT] = ask_count,
-    [TASK_COLOUR] = ask_colour, [TASK_PLACE] = ask_place,     [TASK_SEVERAL] = ask_several
-};
+static Ask *const ASK[TASKS] = { [TASK_GROUND] = ask_ground, [TASK_CAPTION] = ask_caption, [TASK_REGION] = ask_region,
+                                 [TASK_WHAT] = ask_what,     [TASK_COUNT] = ask_count,     [TASK_COLOUR] = ask_colour,
+                                 [TASK_PLACE] = ask_place,   [TASK_SEVERAL] = ask_several, [TASK_MAP] = ask_map };
 
 static Task draw_task(const Tool *t, Rng *r)
 {
@@ -815,6 +867,7 @@ static bool take_options(Options *o, int argc, char **argv, Error *e)
     *o = (Options){ .count = 1000, .least = 1, .most = 3, .rounds = 3 };
     for (int i = 0; i < TASKS; i++) o->weight[i] = 1;
     o->weight[TASK_GROUND] = 3; /* the hard one */
+    o->weight[TASK_MAP] = 0;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--held-out") == 0)
             o->held_out = true;

@@ -70,7 +70,7 @@ static const ModelShape MODEL_SHAPES[] = {
           "bos_token_id": 100000, "eos_token_id": 100001, "hidden_size": 2048, "intermediate_size": 10944,
           "kv_lora_rank": 512, "moe_intermediate_size": 1408, "n_routed_experts": 64, "num_attention_heads": 16,
           "num_experts_per_tok": 6, "num_hidden_layers": 27, "num_key_value_heads": 16, "qk_nope_head_dim": 128,
-          "qk_rope_head_dim": 64, "topk_method": "greedy", "v_head_dim": 128, "vocab_size": 102400
+          "qk_rope_head_dim": 64, "topk_method": "greedy", "v_head_dim": 128, "vocab_size": 70400
       }) },
       { COMMON_VISION } },
     { "base", "bfloat16",
@@ -81,6 +81,16 @@ static const ModelShape MODEL_SHAPES[] = {
           "vocab_size": 129280
       }) },
       { COMMON_VISION } },
+    /* The model that comes with vl2. */
+    { "default", "bfloat16",
+      { COMMON_LANGUAGE, JSON_TEXT({
+          "aux_loss_alpha": 0.001, "bos_token_id": 0, "eos_token_id": 1, "hidden_size": 192, "intermediate_size": 512,
+          "kv_lora_rank": 64, "lm_head": true, "max_position_embeddings": 2048, "moe_intermediate_size": 128,
+          "n_routed_experts": 8, "n_shared_experts": 1, "num_attention_heads": 6, "num_experts_per_tok": 2,
+          "num_hidden_layers": 6, "num_key_value_heads": 6, "qk_nope_head_dim": 32, "qk_rope_head_dim": 16,
+          "rm_head": false, "seq_aux": true, "topk_method": "greedy", "v_head_dim": 32, "vocab_size": 704
+      }) },
+      { COMMON_VISION, JSON_TEXT({ "heads": 4, "image_size": 112, "layers": 4, "mlp_ratio": 4, "width": 128 }) } },
     { "micro-mha", "bfloat16",
       { COMMON_LANGUAGE, MICRO_LANGUAGE, JSON_TEXT({
           "kv_lora_rank": null, "qk_nope_head_dim": 0, "qk_rope_head_dim": 0, "topk_method": "greedy",
