@@ -75,6 +75,7 @@ typedef struct {
     const void *bytes;
     size_t n;
     const char *name;
+    bool whole; /* seen in one view, not cut into tiles */
 } Vl2Picture;
 
 /* Roles "user", "assistant", "system" (or <|User|>, <|Assistant|>, <|System|>). Each <image> in the content stands for
@@ -99,6 +100,11 @@ typedef struct {
     int n_ids;
 } Vl2Prompt;
 
+typedef struct {
+    int32_t id;
+    float bias;
+} Vl2Bias;
+
 /* Order and definitions are those of the transformers library: repetition penalty over prompt and answer; presence and
  * frequency penalties over the answer; temperature; top-k; top-p; min-p; softmax. */
 typedef struct {
@@ -115,7 +121,11 @@ typedef struct {
     const int32_t *stop_id; /* the answer ends at these tokens, as at the end-of-sentence token */
     int n_stop_ids;
     bool ignore_eos;
-    bool show_special; /* special tokens other than grounding tags appear in the text, too */
+    bool show_special;   /* special tokens other than grounding tags appear in the text, too */
+    const Vl2Bias *bias; /* added to the scores of tokens after the penalties */
+    int n_bias;
+    int min_tokens; /* the answer cannot end by a token before it has so many */
+    int likelihoods; /* report for each token of the answer its own likelihood and those of so many - 1 best ones; 0: none */
 } Vl2Sampling;
 
 extern const Vl2Sampling VL2_GREEDY; /* everything off: temperature 0, top_p 1, penalties 1 and 0 */
@@ -156,6 +166,12 @@ typedef struct {
     int picture;       /* index over all pictures of the conversation */
 } Vl2Box;
 
+/* The logarithm of a token's probability as the model sees it: before penalties, bias and temperature. */
+typedef struct {
+    int32_t id;
+    float log;
+} Vl2Likelihood;
+
 typedef struct {
     const int32_t *prompt_id, *output_id; /* output: the end token included */
     int n_prompt, n_output, n_image_tokens;
@@ -167,7 +183,9 @@ typedef struct {
     const char *box_repairs; /* what the tolerant reading repaired, a line each; "" if nothing */
     const char *sft_format;  /* the official display form of the prompt */
     double seconds_pictures, seconds_vision, seconds_prefill, seconds_decode; /* prefill without vision */
-    int n_tiles, n_reused; /* n_reused: prompt tokens taken from the cache */
+    int n_tiles, n_reused;           /* n_reused: prompt tokens taken from the cache */
+    const Vl2Likelihood *likelihood; /* [n_output][likelihoods]: the token of the answer, then the best ones; or NULL */
+    int likelihoods;
 } Vl2Result;
 
 /* What there is so far; complete after VL2_DONE. Lives as long as the request; the next call renews it. */

@@ -85,7 +85,7 @@ static inline void load_messages(Messages *m, const json_t *list)
             size_t n;
             snprintf(path, sizeof path, "images/%s", json_string_value(name));
             if (!file_read(golden_or_skip(path), 64 << 20, &bytes, &n, &e)) fail_msg("%s", e.text);
-            m->picture[i][k] = (Vl2Picture){ bytes, n, json_string_value(name) };
+            m->picture[i][k] = (Vl2Picture){ .bytes = bytes, .n = n, .name = json_string_value(name) };
             to->n_pictures = (int)k + 1;
         }
         m->n = (int)i + 1;

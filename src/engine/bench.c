@@ -177,7 +177,7 @@ static Vl2Picture noise_picture(void)
     Str file = { 0 };
     str_printf(&file, "P6 %d %d 255\n", NOISE_SIDE, NOISE_SIDE);
     for (uint64_t i = 0; i < (uint64_t)NOISE_SIDE * NOISE_SIDE * 3; i++) str_putc(&file, (char)(rng_at(1, i) & 0xff));
-    return (Vl2Picture){ file.text, file.n, "noise" };
+    return (Vl2Picture){ .bytes = file.text, .n = file.n, .name = "noise" };
 }
 
 /* A question about the picture; its number stands before the picture, so that no cache holds the picture's rows. */

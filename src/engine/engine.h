@@ -63,6 +63,9 @@ struct Vl2Request {
     int32_t *stop_id;
     int n_stop_ids;
 
+    Vl2Likelihood *likelihood; /* [limit][likelihoods] */
+    int likelihoods;
+
     Sampler sampler;
     StopTexts stop;
     Detokenizer detokenizer;
@@ -84,8 +87,20 @@ void engine_step(Vl2Engine *e);
 void engine_finish(Vl2Request *r,
                    const char *reason); /* gives the slot back; what it holds may serve the next prompt */
 
-/* request.c: the token that the model chose; ends the request when it is complete. */
-void request_take_token(Vl2Request *r, int32_t id);
+/* request.c: chooses the next token from the scores of the last row; ends the request when it is complete. */
+void request_take_logits(Vl2Request *r, const float *logits);
+
+/* The steps of vl2_submit(), for who reads prompts on other threads than the one that runs the engine: the first two work on
+ * the request and the immutable model alone. request_read() decodes pictures and builds the prompt; request_prepare()
+ * checks it against the context and the sampling's ranges. NULL or false and *e on failure. */
+Vl2Request *request_read(Vl2Engine *e, const Vl2Prompt *prompt, Error *err);
+bool request_prepare(Vl2Request *r, const Vl2Sampling *sampling, Error *err);
+void request_start(Vl2Request *r); /* now engine_step() works for it */
+void request_leave(Vl2Request *r); /* ends it if it runs; the engine no longer knows it */
+void request_free(Vl2Request *r);  /* of one that was not started or has left; of NULL: nothing */
+
+/* The next event if there is one already; no work is done for it. */
+bool request_take_event(Vl2Request *r, Vl2Event *event);
 
 /* How activations enter the products with the weights of the head, and of most others. */
 Compute engine_compute(const Vl2Engine *e);

@@ -44,7 +44,7 @@ static bool take_messages(Conversation *c, const Vl2Prompt *p, Error *e)
     return conversation_check(c, "the prompt", e);
 }
 
-static bool decode_pictures(Image *image, int n_images, const Vl2Prompt *p, Error *e)
+static bool decode_pictures(Image *image, bool *whole, int n_images, const Vl2Prompt *p, Error *e)
 {
     ImageOptions o = IMAGE_DEFAULTS;
     o.exif_rotate = p->exif_rotate;
@@ -54,6 +54,7 @@ static bool decode_pictures(Image *image, int n_images, const Vl2Prompt *p, Erro
     for (int i = 0; i < p->n_messages; i++)
         for (int k = 0; k < p->message[i].n_pictures; k++) {
             const Vl2Picture *v = &p->message[i].picture[k];
+            whole[n] = v->whole;
             if (!image_decode(&image[n++], v->bytes, v->n, v->name ? v->name : "picture", &o, e)) return false;
         }
     assert(n == n_images);
@@ -67,12 +68,14 @@ static bool build_prompt(Vl2Request *r, const Conversation *c, const Vl2Prompt *
     const Model *m = &r->engine->model;
     const int n_images = conversation_images(c);
     Image *image = xcalloc((size_t)n_images, sizeof *image);
+    bool *whole = xcalloc((size_t)n_images, sizeof *whole);
     const double begin = clock_now();
-    const bool ok =
-        decode_pictures(image, n_images, p, e) &&
-        prompt_build(&r->prompt, &m->config, m->tokenizer, c, image, p->raw_special ? ADDED_ALL : ADDED_GROUNDING, e);
+    const bool ok = decode_pictures(image, whole, n_images, p, e) &&
+                    prompt_build(&r->prompt, &m->config, m->tokenizer, c, image, whole,
+                                 p->raw_special ? ADDED_ALL : ADDED_GROUNDING, e);
     for (int i = 0; i < n_images; i++) image_free(&image[i]);
     free(image);
+    free(whole);
     r->seconds_pictures = clock_now() - begin;
     return ok;
 }
@@ -175,42 +178,61 @@ static void lay_out_images(Vl2Request *r)
     }
 }
 
-static void append_request(Vl2Engine *e, Vl2Request *r)
+Vl2Request *request_read(Vl2Engine *engine, const Vl2Prompt *p, Error *e)
 {
-    Vl2Request **end = &e->first;
+    Vl2Request *r = xcalloc(1, sizeof *r);
+    Conversation c = { 0 };
+    r->engine = engine;
+    r->slot = -1;
+    const bool ok = take_prompt(r, &c, p, e);
+    if (ok) take_display(r, &c);
+    conversation_free(&c);
+    if (ok) return r;
+    request_free(r);
+    return NULL;
+}
+
+static void take_ends(Vl2Request *r, const Vl2Sampling *o)
+{
+    r->stop_id = xcalloc((size_t)o->n_stop_ids + 1, sizeof *r->stop_id);
+    if (!o->ignore_eos) r->stop_id[r->n_stop_ids++] = tokenizer_special(r->engine->model.tokenizer)->eos;
+    for (int i = 0; i < o->n_stop_ids; i++) r->stop_id[r->n_stop_ids++] = o->stop_id[i];
+    stop_open(&r->stop, o->stop, o->n_stop);
+}
+
+bool request_prepare(Vl2Request *r, const Vl2Sampling *o, Error *e)
+{
+    const Model *m = &r->engine->model;
+    if (!check_context(r, o->max_tokens, e)) return false;
+    take_ends(r, o);
+    const Ending ending = { r->stop_id, r->n_stop_ids, o->min_tokens };
+    if (!sampler_open(&r->sampler, o, &ending, m->config.language.vocab_size, r->prompt.id, r->prompt.n, e))
+        return false;
+    make_keys(r);
+    lay_out_images(r);
+    r->output = (Ids){ xcalloc((size_t)r->limit, sizeof *r->output.id), 0, (size_t)r->limit };
+    r->likelihoods = o->likelihoods;
+    if (o->likelihoods) r->likelihood = xcalloc((size_t)r->limit * (size_t)o->likelihoods, sizeof *r->likelihood);
+    r->detokenizer = (Detokenizer){ .tokenizer = m->tokenizer };
+    str_clear(&r->text);
+    return true;
+}
+
+void request_start(Vl2Request *r)
+{
+    Vl2Request **end = &r->engine->first;
     while (*end) end = &(*end)->next;
     *end = r;
 }
 
 Vl2Request *vl2_submit(Vl2Engine *engine, const Vl2Prompt *p, const Vl2Sampling *o, Vl2Error *e)
 {
-    Vl2Request *r = xcalloc(1, sizeof *r);
-    Conversation c = { 0 };
-    const Model *m = &engine->model;
-    r->engine = engine;
-    r->slot = -1;
-    const bool ok = take_prompt(r, &c, p, e) && check_context(r, o->max_tokens, e) &&
-                    sampler_open(&r->sampler, o, m->config.language.vocab_size, r->prompt.id, r->prompt.n, e);
-    if (ok) {
-        take_display(r, &c);
-        make_keys(r);
-        lay_out_images(r);
-        r->output = (Ids){ xcalloc((size_t)r->limit, sizeof *r->output.id), 0, (size_t)r->limit };
-        r->stop_id = xcalloc((size_t)o->n_stop_ids, sizeof *r->stop_id);
-        r->n_stop_ids = o->n_stop_ids;
-        for (int i = 0; i < o->n_stop_ids; i++) r->stop_id[i] = o->stop_id[i];
-        stop_open(&r->stop, o->stop, o->n_stop);
-        r->sampler.options.stop = NULL; /* the caller's arrays end with this call */
-        r->sampler.options.stop_id = NULL;
-        r->detokenizer = (Detokenizer){ .tokenizer = m->tokenizer };
-        str_clear(&r->text);
-    }
-    conversation_free(&c);
-    if (!ok) {
-        vl2_release(r);
+    Vl2Request *r = request_read(engine, p, e);
+    if (r && !request_prepare(r, o, e)) {
+        request_free(r);
         return NULL;
     }
-    append_request(engine, r);
+    if (r) request_start(r);
     return r;
 }
 
@@ -219,15 +241,26 @@ void vl2_cancel(Vl2Request *r)
     atomic_store(&r->cancelled, true);
 }
 
-void vl2_release(Vl2Request *r)
+void request_leave(Vl2Request *r)
 {
-    if (!r) return;
     if (r->state != REQUEST_DONE) engine_finish(r, "cancelled");
     for (Vl2Request **at = &r->engine->first; *at; at = &(*at)->next)
         if (*at == r) {
             *at = r->next;
             break;
         }
+    r->next = NULL;
+}
+
+void vl2_release(Vl2Request *r)
+{
+    if (r) request_leave(r);
+    request_free(r);
+}
+
+void request_free(Vl2Request *r)
+{
+    if (!r) return;
     prompt_free(&r->prompt);
     sampler_close(&r->sampler);
     stop_close(&r->stop);
@@ -237,6 +270,7 @@ void vl2_release(Vl2Request *r)
     str_free(&r->sft_format);
     str_free(&r->begun);
     free(r->stop_id);
+    free(r->likelihood);
     free(r->key);
     free(r->projected);
     free(r->image_row);
@@ -253,7 +287,6 @@ static bool is_grounding_tag(const SpecialIds *s, int32_t id)
 
 static bool ends_at(const Vl2Request *r, int32_t id)
 {
-    if (id == tokenizer_special(r->engine->model.tokenizer)->eos) return !r->sampler.options.ignore_eos;
     for (int i = 0; i < r->n_stop_ids; i++)
         if (r->stop_id[i] == id) return true;
     return false;
@@ -267,9 +300,13 @@ static void finish_text(Vl2Request *r, const char *reason)
     engine_finish(r, reason);
 }
 
-void request_take_token(Vl2Request *r, int32_t id)
+void request_take_logits(Vl2Request *r, const float *logits)
 {
     const Tokenizer *t = r->engine->model.tokenizer;
+    const int32_t id = sampler_next(&r->sampler, logits);
+    if (r->likelihoods)
+        sampler_likelihoods(&r->sampler, logits, id, r->likelihood + r->output.n * (size_t)r->likelihoods,
+                            r->likelihoods);
     ids_add(&r->output, id); /* within the capacity taken at submission */
     const bool hidden = tokenizer_is_special(t, id) && !is_grounding_tag(tokenizer_special(t), id);
     if (!hidden || r->sampler.options.show_special) detokenize_push(&r->detokenizer, id, &r->text);
@@ -283,7 +320,7 @@ void request_take_token(Vl2Request *r, int32_t id)
 
 /* ---- events ---- */
 
-static bool take_event(Vl2Request *r, Vl2Event *event)
+bool request_take_event(Vl2Request *r, Vl2Event *event)
 {
     *event = (Vl2Event){ 0 };
     if (r->vision_news) {
@@ -306,7 +343,7 @@ static bool take_event(Vl2Request *r, Vl2Event *event)
 
 bool vl2_next(Vl2Request *r, Vl2Event *event)
 {
-    while (!take_event(r, event)) {
+    while (!request_take_event(r, event)) {
         if (r->state == REQUEST_DONE) return false;
         engine_step(r->engine);
     }
@@ -373,6 +410,8 @@ const Vl2Result *vl2_result(Vl2Request *r)
                              .seconds_prefill = r->seconds_prefill,
                              .seconds_decode = r->seconds_decode,
                              .n_tiles = r->n_tiles,
-                             .n_reused = r->n_reused };
+                             .n_reused = r->n_reused,
+                             .likelihood = r->likelihood,
+                             .likelihoods = r->likelihoods };
     return &r->result;
 }

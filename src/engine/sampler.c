@@ -11,6 +11,8 @@
 
 #include "base/mem.h"
 
+enum { MOST_LIKELIHOODS = 101 };
+
 static bool in_range(double v, double lo, double hi, const char *name, Error *e)
 {
     if (v >= lo && v <= hi) return true; /* false for NaN */
@@ -25,13 +27,33 @@ static bool check_options(const Vl2Sampling *o, Error *e)
         !in_range(o->frequency_penalty, -2, 2, "frequency_penalty", e))
         return false;
     if (o->top_k < 0) return fail(e, ERR_USAGE, "top_k is %d, expected 0 (off) or more", o->top_k);
+    if (o->likelihoods < 0 || o->likelihoods > MOST_LIKELIHOODS)
+        return fail(e, ERR_USAGE, "likelihoods is %d, expected 0 to %d", o->likelihoods, MOST_LIKELIHOODS);
+    if (o->min_tokens < 0) return fail(e, ERR_USAGE, "min_tokens is %d, expected 0 or more", o->min_tokens);
     return true;
 }
 
-bool sampler_open(Sampler *s, const Vl2Sampling *o, int vocab, const int32_t *prompt, int n, Error *e)
+static bool check_bias(const Vl2Sampling *o, int vocab, Error *e)
+{
+    for (int i = 0; i < o->n_bias; i++) {
+        if (o->bias[i].id < 0 || o->bias[i].id >= vocab)
+            return fail(e, ERR_USAGE, "bias for token id %d, expected 0 to %d", o->bias[i].id, vocab - 1);
+        if (!in_range(o->bias[i].bias, -1000, 1000, "bias", e)) return false;
+    }
+    return true;
+}
+
+bool sampler_open(Sampler *s, const Vl2Sampling *o, const Ending *ending, int vocab, const int32_t *prompt, int n,
+                  Error *e)
 {
     *s = (Sampler){ .options = *o, .vocab = vocab, .rng = { o->seed, 0 } };
-    if (!check_options(o, e)) return false;
+    if (ending) s->ending = *ending;
+    s->options.stop = NULL; /* the caller's arrays end with this call */
+    s->options.stop_id = NULL;
+    s->options.bias = NULL;
+    if (!check_options(o, e) || !check_bias(o, vocab, e)) return false;
+    s->bias = xcalloc((size_t)o->n_bias, sizeof *s->bias);
+    if (o->n_bias) memcpy(s->bias, o->bias, (size_t)o->n_bias * sizeof *s->bias);
     s->score = xcalloc((size_t)vocab, sizeof *s->score);
     s->order = xcalloc((size_t)vocab, sizeof *s->order);
     s->count = xcalloc((size_t)vocab, sizeof *s->count);
@@ -46,6 +68,7 @@ void sampler_close(Sampler *s)
     free(s->order);
     free(s->count);
     free(s->seen);
+    free(s->bias);
     *s = (Sampler){ 0 };
 }
 
@@ -59,6 +82,9 @@ static void penalise(Sampler *s, const float *logits)
             *v = *v < 0 ? *v * o->repetition_penalty : *v / o->repetition_penalty;
         if (s->count[i]) *v -= o->presence_penalty + (float)s->count[i] * o->frequency_penalty;
     }
+    for (int i = 0; i < o->n_bias; i++) s->score[s->bias[i].id] += s->bias[i].bias;
+    for (int i = 0; s->n_taken < s->ending.least && i < s->ending.n; i++)
+        if (s->ending.id[i] < s->vocab) s->score[s->ending.id[i]] = -INFINITY;
 }
 
 static int32_t best_of(const float *score, int n)
@@ -180,9 +206,13 @@ static int32_t draw(Sampler *s, const float *logits)
 {
     const int n = distribution(s, logits);
     double left = rng_uniform(&s->rng);
-    for (int i = 0; i < n - 1; i++)
+    int last = 0; /* of those that are possible at all: rounding may leave something over */
+    for (int i = 0; i < n; i++) {
+        if (s->score[taken(s, i)] <= 0) continue;
         if ((left -= s->score[taken(s, i)]) < 0) return taken(s, i);
-    return taken(s, n - 1);
+        last = i;
+    }
+    return taken(s, last);
 }
 
 int32_t sampler_next(Sampler *s, const float *logits)
@@ -196,5 +226,18 @@ int32_t sampler_next(Sampler *s, const float *logits)
     }
     s->seen[id] = true;
     s->count[id]++;
+    s->n_taken++;
     return id;
+}
+
+void sampler_likelihoods(Sampler *s, const float *logits, int32_t id, Vl2Likelihood *out, int n)
+{
+    memcpy(s->score, logits, (size_t)s->vocab * sizeof *s->score);
+    build_heap(s);
+    const float top = s->score[s->order[0]];
+    const double log_sum = log(total_weight(s, 0, top));
+    for (int i = 0; i < n; i++) {
+        const int32_t which = i ? take_best(s, s->vocab - i + 1) : id;
+        out[i] = (Vl2Likelihood){ which, (float)((double)s->score[which] - top - log_sum) };
+    }
 }

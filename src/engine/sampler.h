@@ -6,8 +6,17 @@
 #include "base/rng.h"
 #include "vl2.h"
 
+/* The tokens that end an answer, which it may not have before it is `least` tokens long. */
 typedef struct {
-    Vl2Sampling options;
+    const int32_t *id; /* [n], lives as long as the sampler */
+    int n, least;
+} Ending;
+
+typedef struct {
+    Vl2Sampling options; /* its arrays are the caller's and end with sampler_open() */
+    Ending ending;
+    Vl2Bias *bias; /* [options.n_bias] */
+    int n_taken;
     int vocab;
     float *score;   /* [vocab] scratch */
     int32_t *order; /* [vocab] scratch: a heap of ids */
@@ -16,12 +25,17 @@ typedef struct {
     Rng rng;
 } Sampler;
 
-/* Checks the options: an error names the one that is out of range. prompt[0..n) counts as seen. */
-bool sampler_open(Sampler *s, const Vl2Sampling *o, int vocab, const int32_t *prompt, int n, Error *e);
+/* Checks the options: an error names the one that is out of range. prompt[0..n) counts as seen.
+ * `ending` NULL: tokens end nothing. */
+bool sampler_open(Sampler *s, const Vl2Sampling *o, const Ending *ending, int vocab, const int32_t *prompt, int n,
+                  Error *e);
 void sampler_close(Sampler *s);
 
 /* Chooses the next token and counts it as part of the answer. Does not change the logits. */
 int32_t sampler_next(Sampler *s, const float *logits);
+
+/* out[0] is token `id`, out[1..n) are the n - 1 likeliest ones, best first, all by the logits alone. */
+void sampler_likelihoods(Sampler *s, const float *logits, int32_t id, Vl2Likelihood *out, int n);
 
 /* What sampler_next() would draw from, probability of every token; for temperature > 0. Tests read it. */
 void sampler_distribution(Sampler *s, const float *logits, float *probability);

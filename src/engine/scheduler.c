@@ -159,7 +159,7 @@ static void hand_out(Vl2Engine *e, const Batch *b, const Tensor *logits, double 
             const float *l = tensor_row(logits, row++);
             if (b->row[k].position < r->prompt.n - 1) continue; /* only somebody who looks wanted it */
             r->state = REQUEST_DECODE;
-            request_take_token(r, sampler_next(&r->sampler, l));
+            request_take_logits(r, l);
         }
     }
 }

@@ -50,12 +50,12 @@ static bool is_cropped(int n_pictures)
 }
 
 /* Leaves room for the rows of one picture. */
-static bool put_image(Writer *w, const Config *c, Size picture, int n_pictures, int32_t image_id, Error *e)
+static bool put_image(Writer *w, const Config *c, Size picture, bool crop, int32_t image_id, Error *e)
 {
     const ProcessorConfig *pc = &c->processor;
     PromptImage *i = &w->p->image[w->p->n_images++];
     *i = (PromptImage){ .w = picture.w, .h = picture.h, .first = w->p->n };
-    i->tiles = tiles_plan(picture, pc->candidate, pc->n_candidates, pc->image_size, is_cropped(n_pictures));
+    i->tiles = tiles_plan(picture, pc->candidate, pc->n_candidates, pc->image_size, crop);
     i->n_tokens = image_token_count(c->projector.grid, i->tiles.across, i->tiles.down);
     if (i->n_tokens > INT_MAX / 2 - w->p->n) return fail_too_long(e);
     for (int k = 0; k < i->n_tokens; k++) put(w, image_id, true, false);
@@ -63,9 +63,17 @@ static bool put_image(Writer *w, const Config *c, Size picture, int n_pictures, 
     return true;
 }
 
-static bool put_piece(Writer *w, const Config *c, const Tokenizer *t, const Piece *piece, const Size *pictures,
-                      int n_pictures, AddedTokens added, Error *e)
+/* The pictures of all messages, in order. */
+typedef struct {
+    const Size *size;
+    const bool *whole; /* NULL: none */
+    int n;
+} Pictures;
+
+static bool put_piece(Writer *w, const Config *c, const Tokenizer *t, const Piece *piece, const Pictures *pictures,
+                      AddedTokens added, Error *e)
 {
+    const int i = w->p->n_images; /* the next picture */
     const SpecialIds *ids = tokenizer_special(t);
     switch (piece->kind) {
     case PIECE_BOS: put(w, ids->bos, false, false); return true;
@@ -74,15 +82,17 @@ static bool put_piece(Writer *w, const Config *c, const Tokenizer *t, const Piec
         w->p->answer_end[w->p->n_answers++] = w->p->n;
         return true;
     case PIECE_TEXT: return put_text(w, t, piece, added, e);
-    case PIECE_IMAGE: return put_image(w, c, pictures[w->p->n_images], n_pictures, ids->image, e);
+    case PIECE_IMAGE:
+        return put_image(w, c, pictures->size[i], is_cropped(pictures->n) && !(pictures->whole && pictures->whole[i]),
+                         ids->image, e);
     }
     return false;
 }
 
-bool prompt_layout(Prompt *p, const Config *config, const Tokenizer *t, const Conversation *c, const Size *pictures,
-                   AddedTokens added, Error *e)
+static bool lay_out(Prompt *p, const Config *config, const Tokenizer *t, const Conversation *c,
+                    const Pictures *pictures, AddedTokens added, Error *e)
 {
-    const int n_pictures = conversation_images(c);
+    const int n_pictures = pictures->n;
     Pieces pieces = { 0 };
     Writer w = { p, 0 };
     bool ok = true;
@@ -90,8 +100,7 @@ bool prompt_layout(Prompt *p, const Config *config, const Tokenizer *t, const Co
     p->image = xcalloc((size_t)n_pictures, sizeof *p->image);
     p->answer_end = xcalloc((size_t)c->n, sizeof *p->answer_end);
     chat_pieces(c, &pieces);
-    for (int i = 0; ok && i < pieces.n; i++)
-        ok = put_piece(&w, config, t, &pieces.piece[i], pictures, n_pictures, added, e);
+    for (int i = 0; ok && i < pieces.n; i++) ok = put_piece(&w, config, t, &pieces.piece[i], pictures, added, e);
     pieces_free(&pieces);
     if (!ok) {
         prompt_free(p);
@@ -101,22 +110,34 @@ bool prompt_layout(Prompt *p, const Config *config, const Tokenizer *t, const Co
     return true;
 }
 
-bool prompt_cut(Tiles *out, const Config *config, const Image *picture, int n_pictures, Error *e)
+bool prompt_layout(Prompt *p, const Config *config, const Tokenizer *t, const Conversation *c, const Size *pictures,
+                   AddedTokens added, Error *e)
+{
+    return lay_out(p, config, t, c, &(Pictures){ pictures, NULL, conversation_images(c) }, added, e);
+}
+
+static bool cut(Tiles *out, const Config *config, const Image *picture, bool crop, Error *e)
 {
     const ProcessorConfig *c = &config->processor;
-    return tiles_cut(out, picture, c->candidate, c->n_candidates, c->image_size, is_cropped(n_pictures), c->around, e);
+    return tiles_cut(out, picture, c->candidate, c->n_candidates, c->image_size, crop, c->around, e);
+}
+
+bool prompt_cut(Tiles *out, const Config *config, const Image *picture, int n_pictures, Error *e)
+{
+    return cut(out, config, picture, is_cropped(n_pictures), e);
 }
 
 bool prompt_build(Prompt *p, const Config *config, const Tokenizer *t, const Conversation *c, const Image *pictures,
-                  AddedTokens added, Error *e)
+                  const bool *whole, AddedTokens added, Error *e)
 {
     const int n = conversation_images(c);
     Size *size = xcalloc((size_t)n, sizeof *size);
     for (int i = 0; i < n; i++) size[i] = (Size){ pictures[i].w, pictures[i].h };
-    bool ok = prompt_layout(p, config, t, c, size, added, e);
+    bool ok = lay_out(p, config, t, c, &(Pictures){ size, whole, n }, added, e);
     free(size);
     if (!ok) return false;
-    for (int i = 0; ok && i < n; i++) ok = prompt_cut(&p->image[i].tiles, config, &pictures[i], n, e);
+    for (int i = 0; ok && i < n; i++)
+        ok = cut(&p->image[i].tiles, config, &pictures[i], is_cropped(n) && !(whole && whole[i]), e);
     if (!ok) {
         prompt_free(p);
         return false;

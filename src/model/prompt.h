@@ -27,9 +27,9 @@ typedef struct {
 
 /* `pictures`: the decoded pictures of all messages, in order; conversation_images(c) of them. `c` has passed
  * conversation_check(). `added`: which special tokens act in what people wrote. The end token of a last, open assistant
- * message is left out, so that generation continues it. */
+ * message is left out, so that generation continues it. whole: pictures that are not cut into tiles; NULL: none of them. */
 bool prompt_build(Prompt *p, const Config *config, const Tokenizer *t, const Conversation *c, const Image *pictures,
-                  AddedTokens added, Error *e);
+                  const bool *whole, AddedTokens added, Error *e);
 
 /* For training. The same from the sizes of the pictures alone, for lengths or to cut them later with prompt_cut(), and with
  * the end token of the last answer. */

@@ -29,7 +29,7 @@ static void distributions_equal_official(void **state)
             o.repetition_penalty = (float)json_number_value(json_object_get(row, "repetition_penalty"));
             Sampler s;
             Error e;
-            assert_true(sampler_open(&s, &o, vocab, prompt, n, &e));
+            assert_true(sampler_open(&s, &o, NULL, vocab, prompt, n, &e));
             sampler_distribution(&s, l, ours);
             int kept = 0;
             for (int j = 0; j < vocab; j++) {
@@ -63,8 +63,8 @@ static void draws_follow_the_distribution(void **state)
     o.temperature = 1;
     Sampler s, again;
     o.seed = 7;
-    assert_true(sampler_open(&s, &o, VOCAB, NULL, 0, &e));
-    assert_true(sampler_open(&again, &o, VOCAB, NULL, 0, &e));
+    assert_true(sampler_open(&s, &o, NULL, VOCAB, NULL, 0, &e));
+    assert_true(sampler_open(&again, &o, NULL, VOCAB, NULL, 0, &e));
     sampler_distribution(&s, logits, p);
     for (int i = 0; i < DRAWS; i++) {
         const int32_t id = sampler_next(&s, logits);
@@ -93,7 +93,7 @@ static void options_out_of_range_are_named(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         Sampler s;
         Error e;
-        assert_false(sampler_open(&s, &bad[i].o, 4, NULL, 0, &e));
+        assert_false(sampler_open(&s, &bad[i].o, NULL, 4, NULL, 0, &e));
         assert_non_null(strstr(e.text, bad[i].name));
     }
 }

@@ -218,7 +218,7 @@ static Vl2Picture load_picture(const char *name)
     size_t n;
     snprintf(path, sizeof path, "preprocess/%s", name);
     if (!file_read(golden_or_skip(path), 64 << 20, &bytes, &n, &e)) fail_msg("%s", e.text);
-    return (Vl2Picture){ bytes, n, name };
+    return (Vl2Picture){ .bytes = bytes, .n = n, .name = name };
 }
 
 static Answered answer(const char *model, const Variant *v, int chunk, const char *cpu)

@@ -145,7 +145,7 @@ static void overflow_counts_text_and_pictures(void **state)
 static void bad_prompts_are_refused_by_name(void **state)
 {
     static const unsigned char not_a_picture[] = "hello";
-    const Vl2Picture broken = { not_a_picture, 5, "hello.png" };
+    const Vl2Picture broken = { .bytes = not_a_picture, .n = 5, .name = "hello.png" };
     const struct {
         Vl2Message m[3];
         int n;

@@ -75,7 +75,7 @@ static void ask_about_picture(Vl2Engine *e, int across, int down, int tiles)
     Error err;
     size_t n;
     unsigned char *bytes = picture_of(across, down, &n);
-    const Vl2Picture picture = { bytes, n, "picture.ppm" };
+    const Vl2Picture picture = { .bytes = bytes, .n = n, .name = "picture.ppm" };
     const Vl2Message message = { .role = "user", .content = "What is this?", .picture = &picture, .n_pictures = 1 };
     Vl2Sampling two = VL2_GREEDY;
     two.max_tokens = 2;
