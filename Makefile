@@ -23,7 +23,7 @@ endif
 ifeq ($(origin CC),default)
 CC = $(CROSS)gcc
 endif
-ROOMS  ?= base kernels nn format image text model engine train
+ROOMS  ?= base kernels nn format image text model engine train serve
 PREFIX ?= /usr/local
 VERSION := $(shell sed -n 's/.*return "\([0-9.]*\)";.*/\1/p' src/engine/engine.c)
 
@@ -47,8 +47,8 @@ LDLIBS_ALL = $(PKG_LIBS) $(LDLIBS) -lgif -lm -pthread $(LDFLAGS)
 LIB_SRC := $(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c))
 CLI_SRC := $(wildcard src/cli/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
-# The library for others has what include/vl2.h leads to; training, and the page that only it needs, is the program's.
-SHOWN_OBJ := $(filter-out $(BUILD)/src/train/%,$(LIB_OBJ))
+# The library for others has what include/vl2.h leads to; training and serving, which alone need HTTP, are the program's.
+SHOWN_OBJ := $(filter-out $(BUILD)/src/train/% $(BUILD)/src/serve/%,$(LIB_OBJ))
 SHOWN_PACKAGES = $(filter-out libmicrohttpd,$(PACKAGES))
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
 INSIDE  := $(BUILD)/inside.a
@@ -58,7 +58,7 @@ DEFAULT_MODEL := $(BUILD)/models/default
 # Test programs: one for each tests/<kind>/test_*.c; each ends by printing TAP (cmocka).
 TEST_SRC := $(sort $(wildcard tests/*/test_*.c))
 TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)
-TOOL_SRC := $(filter-out tools/embed_font.c,$(wildcard tools/*.c))
+TOOL_SRC := $(filter-out tools/embed_font.c tools/embed_files.c,$(wildcard tools/*.c))
 TOOLS    := $(TOOL_SRC:%.c=$(BUILD)/%)
 
 .PHONY: all lib tools tests demo test check check-aarch64 bench bench-kernels install uninstall deps deps-test deps-check deps-aarch64 layers \
@@ -83,6 +83,13 @@ $(BUILD)/gen/font_table.h: tools/embed_font.c $(FONT_DIR)/unifont.hex
 $(BUILD)/src/image/font.o: $(BUILD)/gen/font_table.h
 $(FONT_DIR)/unifont.hex:
 	@echo "$@ is not there: run 'make deps', which installs what docs/dependencies.md lists" >&2; exit 1
+
+# The page of `vl2 serve`, in the binary.
+$(BUILD)/gen/web_files.h: tools/embed_files.c $(wildcard web/*)
+	@mkdir -p $(@D)
+	$(HOST_CC) -std=c11 -D_GNU_SOURCE -O1 $(WARN) $< -o $(@D)/embed_files
+	$(@D)/embed_files web > $@.part && mv $@.part $@
+$(BUILD)/src/serve/assets.o: $(BUILD)/gen/web_files.h
 
 # One translation unit for each instruction set, with its own flags; all else is compiled for the baseline.
 ifeq ($(ARCH),x86_64)
