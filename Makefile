@@ -38,13 +38,16 @@ OPT_debug   = -O0 -g3
 OPT_asan    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 OPT_tsan    = -O1 -g -fsanitize=thread -Wno-maybe-uninitialized # gcc loses track behind the sanitizer's calls
 # What pkg-config says is asked when it is first needed (make deps may have to bring it) and kept.
-PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(ASKED)))$(PKG_CFLAGS)
-PKG_LIBS   = $(eval PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(ASKED)))$(PKG_LIBS)
+PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(ASKED) $(HAVE_MPI)))$(PKG_CFLAGS)
+PKG_LIBS   = $(eval PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(ASKED) $(HAVE_MPI)))$(PKG_LIBS)
 CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -Isrc -Iinclude -I$(BUILD)/gen -fPIC -fvisibility=hidden -ffp-contract=off $(WARN) \
              $(OPT_$(MODE)) -pthread $(PKG_CFLAGS) $(CFLAGS)
 LDLIBS_ALL = $(PKG_LIBS) $(LDLIBS) -lgif -lm -pthread $(LDFLAGS)
 
-LIB_SRC := $(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c))
+# Training on several machines needs MPI. Where it is not installed, or not wanted (make HAVE_MPI=), a file in its place says so.
+HAVE_MPI = $(eval HAVE_MPI := $(shell $(PKG_CONFIG) --exists ompi-c 2>/dev/null && echo ompi-c))$(HAVE_MPI)
+OTHER_RANKS = $(if $(HAVE_MPI),src/train/ranks_alone.c,src/train/ranks_mpi.c)
+LIB_SRC = $(filter-out $(OTHER_RANKS),$(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c)))
 CLI_SRC := $(wildcard src/cli/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 # The library for others has what include/vl2.h leads to; training and serving, which alone need HTTP, are the program's.
@@ -118,7 +121,7 @@ $(BUILD)/libvl2.a: $(SHOWN_OBJ)
 	$(CROSS)ar rcs $@ $(BUILD)/vl2.o
 SONAME = libvl2.so.$(firstword $(subst ., ,$(VERSION)))
 $(BUILD)/libvl2.so: $(SHOWN_OBJ)
-	$(CC) $(CFLAGS_ALL) -shared -Wl,-soname,$(SONAME) $(SHOWN_OBJ) $(filter-out -lmicrohttpd,$(LDLIBS_ALL)) -o $@
+	$(CC) $(CFLAGS_ALL) -shared -Wl,-soname,$(SONAME) $(SHOWN_OBJ) $(filter-out -lmicrohttpd -lmpi,$(LDLIBS_ALL)) -o $@
 
 $(VL2): $(CLI_OBJ) $(INSIDE)
 	$(CC) $(CFLAGS_ALL) $(CLI_OBJ) $(INSIDE) -ledit $(LDLIBS_ALL) -o $@
@@ -128,6 +131,7 @@ $(BUILD)/tests/%: tests/%.c $(INSIDE) tests/support.h
 	$(CC) $(CFLAGS_ALL) -Itests -MMD -MP -MF $@.d $< $(filter %.o,$^) $(INSIDE) -lcmocka $(LDLIBS_ALL) -o $@
 $(BUILD)/tests/kernels/test_kernels: $(BUILD)/tests/kernels/emulated_bf16.o $(BUILD)/tests/kernels/bench_kernels.o
 $(BUILD)/tests/golden/test_variants: | $(BUILD)/tools/make_model # runs it
+$(BUILD)/tests/golden/test_ranks: | $(VL2)
 
 $(BUILD)/tools/%: tools/%.c $(INSIDE)
 	@mkdir -p $(@D)

@@ -80,7 +80,7 @@ static int train(const Command *self, int argc, char **argv)
     const bool ok = train_args_check(&a, &e) && (a.dry.dry_run ? look_only(&a, &e) : training_run(&a, &e));
     args_free(self->group, &a);
     if (ok) return finish_output();
-    status = args_report(self, &e);
+    status = e.text[0] ? args_report(self, &e) : EXIT_WORK_FAILED; /* else another rank tells it */
     return e.code == ERR_CANCELLED ? EXIT_INTERRUPTED : status;
 }
 

@@ -30,6 +30,8 @@ typedef struct {
 
 typedef struct {
     const TrainArgs *a;
+    Ranks ranks; /* rank 0 alone writes, and speaks */
+    bool quiet;
     Model model;
     Pool *pool;
     SampleRules rules;
@@ -42,6 +44,11 @@ typedef struct {
     char status[96]; /* what the bar says */
     double best;     /* the least held-out loss; 0: none yet */
 } Session;
+
+static bool is_first(const Session *s)
+{
+    return s->ranks.rank == 0;
+}
 
 /* ---- the folder ---- */
 
@@ -79,28 +86,35 @@ static char *checkpoint_path(const Session *s, long long step)
     return path.text;
 }
 
-static bool save_checkpoint(Session *s, Error *e)
+static void remove_old(const Session *s)
 {
-    char *path = checkpoint_path(s, s->trainer.at.step);
-    bool ok = trainer_save(&s->trainer, path, e);
-    free(path);
     int n;
     long long *step = list_checkpoints(s, &n);
-    for (int i = 0; ok && i < n - s->a->keep.keep; i++) {
-        path = checkpoint_path(s, step[i]);
+    for (int i = 0; i < n - s->a->keep.keep; i++) {
+        char *path = checkpoint_path(s, step[i]);
         unlink(path);
         free(path);
     }
     free(step);
+}
+
+static bool save_checkpoint(Session *s, Error *e)
+{
+    char *path = checkpoint_path(s, s->trainer.at.step);
+    const bool ok = trainer_save(&s->trainer, path, e);
+    free(path);
+    if (ok && is_first(s)) remove_old(s);
     return ok;
 }
 
+/* All ranks look before the first one writes: the folder is the same for all of them. */
 static bool begin_or_resume(Session *s, Error *e)
 {
     const KeepArgs *a = &s->a->keep;
     char *folder = in_folder(s, "checkpoints");
-    bool ok = folder_make(folder, e);
+    bool ok = !is_first(s) || folder_make(folder, e);
     free(folder);
+    ok = ranks_agree(&s->ranks, ok, e);
     int n;
     long long *step = list_checkpoints(s, &n);
     if (ok && n == 0 && a->resume)
@@ -108,10 +122,11 @@ static bool begin_or_resume(Session *s, Error *e)
     if (ok && n > 0 && !a->resume)
         ok = fail(e, ERR_USAGE, "%s: holds the checkpoint of step %lld: --resume goes on, or give another folder",
                   a->out, step[n - 1]);
-    if (ok && n > 0) {
+    ok = ranks_agree(&s->ranks, ok, e);
+    if (ok && a->resume) {
         char *path = checkpoint_path(s, step[n - 1]);
         ok = trainer_resume(&s->trainer, path, a->changed_too, e);
-        if (ok && !s->a->notes.quiet) note("going on from %s", path);
+        if (ok && !s->quiet) note("going on from %s", path);
         free(path);
     }
     free(step);
@@ -133,7 +148,7 @@ static bool open_data(Session *s, Data *d, const Texts *files, Error *e)
     const bool ok = dataset_open(&d->set, files->text, files->n, &o, e) &&
                     survey_take(&d->survey, &d->set, &s->rules, s->a->data.skip_bad, s->pool, survey_shown, s, e);
     progress_wipe(&s->bar);
-    if (ok && d->survey.n_good < d->survey.n && !s->a->notes.quiet)
+    if (ok && d->survey.n_good < d->survey.n && !s->quiet)
         note("%zu of %zu records are left out: vl2 train --dry-run says which", d->survey.n - d->survey.n_good,
              d->survey.n);
     return ok;
@@ -142,16 +157,17 @@ static bool open_data(Session *s, Data *d, const Texts *files, Error *e)
 static bool open_dashboard(Session *s, Error *e)
 {
     const int port = s->a->keep.dashboard;
-    if (port == 0) return true;
+    if (port == 0 || !is_first(s)) return true;
     char *path = in_folder(s, "log.jsonl");
     const bool ok = dashboard_open(&s->dashboard, (const char *const[]){ path }, 1, port, e);
     free(path);
-    if (ok && !s->a->notes.quiet) note("the curves are at http://127.0.0.1:%d/", port);
+    if (ok && !s->quiet) note("the curves are at http://127.0.0.1:%d/", port);
     return ok;
 }
 
 static bool log_run(Session *s, Error *e)
 {
+    if (!is_first(s)) return true;
     char *path = in_folder(s, "log.jsonl");
     bool ok = train_log_open(&s->log, path, e);
     free(path);
@@ -172,7 +188,8 @@ static void choose_targets(LoraTargets *t, const Config *c)
 static bool open_session(Session *s, Error *e)
 {
     const TrainArgs *a = s->a;
-    const TrainerOptions o = trainer_options_of(a, &s->lora);
+    TrainerOptions o = trainer_options_of(a, &s->lora);
+    o.ranks = &s->ranks;
     char *path = model_path(a->model, e);
     bool ok = path && model_open(&s->model, path, e) && (s->pool = pool_open(a->threads, e));
     free(path);
@@ -185,8 +202,13 @@ static bool open_session(Session *s, Error *e)
     return open_data(s, &s->data, &a->data.files, e) &&
            (a->keep.held_out.n == 0 || open_data(s, &s->held_out, &a->keep.held_out, e)) &&
            trainer_open(&s->trainer, &o, &s->model, kernels_get(cpu_best()), s->pool, &s->data.set, &s->data.survey,
-                        &s->rules, e) &&
-           begin_or_resume(s, e) && log_run(s, e) && open_dashboard(s, e);
+                        &s->rules, e);
+}
+
+static bool begin_session(Session *s, Error *e)
+{
+    return ranks_agree(&s->ranks, open_session(s, e), e) && begin_or_resume(s, e) &&
+           ranks_agree(&s->ranks, log_run(s, e) && open_dashboard(s, e), e);
 }
 
 static void close_data(Data *d)
@@ -215,23 +237,36 @@ static bool is_stopped(void *context)
     return interrupt_seen();
 }
 
-static bool evaluate(Session *s, Error *e)
+static bool note_held_out(Session *s, double loss, Error *e)
 {
-    double loss;
     char *folder = in_folder(s, "best");
-    bool ok = trainer_evaluate(&s->trainer, &s->held_out.set, &s->held_out.survey, &loss, is_stopped, s, e) &&
-              train_log_held_out(s->log, s->trainer.at.step, loss, e);
+    bool ok = train_log_held_out(s->log, s->trainer.at.step, loss, e);
     if (ok && (s->best == 0 || loss < s->best)) {
         s->best = loss;
         ok = trainer_write_result(&s->trainer, folder, e);
     }
     free(folder);
-    if (ok && !s->a->notes.quiet) {
+    return ok;
+}
+
+static bool evaluate(Session *s, Error *e)
+{
+    double loss;
+    TrainerStopped *stopped = s->ranks.n == 1 ? is_stopped : NULL; /* several stop together, between steps */
+    bool ok = trainer_evaluate(&s->trainer, &s->held_out.set, &s->held_out.survey, &loss, stopped, s, e);
+    ok = ok && ranks_agree(&s->ranks, !is_first(s) || note_held_out(s, loss, e), e);
+    if (ok && !s->quiet) {
         progress_wipe(&s->bar);
         note("step %lld: loss on the held-out data %.4g%s", (long long)s->trainer.at.step, loss,
              loss == s->best ? ", the best so far" : "");
     }
     return ok;
+}
+
+/* One rank was interrupted: all stop after the same step. */
+static bool stops(const Session *s)
+{
+    return ranks_max(&s->ranks, interrupt_seen()) > 0;
 }
 
 static bool is_due(int64_t step, int every)
@@ -241,6 +276,7 @@ static bool is_due(int64_t step, int every)
 
 static bool log_step(Session *s, const StepReport *r, Error *e)
 {
+    if (!is_first(s)) return true;
     const LoggedStep line = { .step = r->at.step,
                               .epoch = (int)r->at.epoch,
                               .loss = r->loss,
@@ -270,9 +306,9 @@ static bool train_steps(Session *s, Error *e)
     Trainer *t = &s->trainer;
     int64_t saved = t->at.step;
     bool ok = true;
-    while (ok && !trainer_is_done(t) && !interrupt_seen()) {
+    while (ok && !trainer_is_done(t) && !stops(s)) {
         StepReport r;
-        ok = trainer_step(t, &r, e) && log_step(s, &r, e);
+        ok = trainer_step(t, &r, e) && ranks_agree(&s->ranks, log_step(s, &r, e), e);
         if (!ok) break;
         show_step(s, &r);
         if (a->held_out.n > 0 && (is_due(t->at.step, a->evaluate_every) || trainer_is_done(t))) ok = evaluate(s, e);
@@ -289,7 +325,7 @@ static bool train_steps(Session *s, Error *e)
             return false;
         }
     }
-    if (ok && interrupt_seen() && !trainer_is_done(t)) ok = fail(e, ERR_CANCELLED, "stopped");
+    if (ok && !trainer_is_done(t)) ok = fail(e, ERR_CANCELLED, "stopped");
     if (!ok && e->code == ERR_CANCELLED)
         fail(e, ERR_CANCELLED, "ended by Ctrl-C after step %lld of %lld: --resume goes on", (long long)t->at.step,
              (long long)t->steps);
@@ -298,18 +334,30 @@ static bool train_steps(Session *s, Error *e)
 
 static bool write_result(Session *s, Error *e)
 {
+    if (!is_first(s)) return true;
     char *folder = in_folder(s, result_name(s->a));
     const bool ok = trainer_write_result(&s->trainer, folder, e);
-    if (ok && !s->a->notes.quiet) note("%s: what was learnt in %lld steps", folder, (long long)s->trainer.at.step);
+    if (ok && !s->quiet) note("%s: what was learnt in %lld steps", folder, (long long)s->trainer.at.step);
     free(folder);
     return ok;
 }
 
+static bool run(Session *s, Error *e)
+{
+    return begin_session(s, e) && train_steps(s, e) && ranks_agree(&s->ranks, write_result(s, e), e);
+}
+
 bool training_run(const TrainArgs *a, Error *e)
 {
-    Session s = { .a = a, .lora = lora_targets_of(a), .bar = { .shown = is_terminal(stderr) && !a->notes.quiet } };
-    interrupt_install(false);
-    const bool ok = open_session(&s, e) && train_steps(&s, e) && write_result(&s, e);
+    Session s = { .a = a, .lora = lora_targets_of(a) };
+    interrupt_install_all();
+    if (!ranks_open(&s.ranks, e)) return false;
+    s.quiet = a->notes.quiet || !is_first(&s);
+    s.bar.shown = is_terminal(stderr) && !s.quiet;
+    const bool ok = run(&s, e);
+    if (!ok && e->code == ERR_CANCELLED && !is_first(&s)) fail(e, ERR_CANCELLED, "%s", ""); /* the first one tells it */
+    if (!ok && e->text[0] && s.ranks.n > 1) fail_in(e, "rank %d of %d", s.ranks.rank, s.ranks.n);
     close_session(&s);
+    ranks_close(&s.ranks);
     return ok;
 }

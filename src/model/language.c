@@ -122,6 +122,7 @@ Tensor *language_forward(Run *r, const LanguageWeights *w, const LanguageConfig 
     run_trace(r, "inputs_embeds", 0, x);
     for (int i = 0; i < c->n_layers; i++) {
         const LayerInput in = { w, c, p, angles, b, cache, i };
+        tape_mark(r, i);
         x = run_block(r, x, layer_forward, &in, sizeof in);
         run_trace(r, "layer_out", i, x);
     }

@@ -26,6 +26,17 @@ void tape_backward(Run *r)
     r->tape->last = NULL;
 }
 
+static void tell_watcher(Run *r, const void *job)
+{
+    const TapeWatch *w = &r->tape->watch;
+    w->reached(w->context, *(const int *)job);
+}
+
+void tape_mark(Run *r, int layer)
+{
+    if (r->tape && r->tape->watch.reached) tape_push(r, tell_watcher, &layer, sizeof layer);
+}
+
 void tensor_ask_grad(Run *r, Tensor *t)
 {
     assert(t->rows == 0 || t->ld == (size_t)t->cols);

@@ -24,16 +24,25 @@ typedef struct {
     int *load;      /* [n_experts]: rows that each got */
 } ExpertReport;
 
+/* Who is told how far the backward has come: all gradients of the language model's layers from `layer` on are complete. */
+typedef struct {
+    void (*reached)(void *context, int layer);
+    void *context;
+} TapeWatch;
+
 typedef struct Tape {
     TapeEntry *last;
     bool recompute;       /* keep only the input of each block and run it again for its backward */
     bool balance;         /* the balance loss of the config takes part in gradients */
     ExpertReport *report; /* [layers], or NULL */
+    TapeWatch watch;      /* its function is NULL: nobody */
 } Tape;
 
 /* Copies the job to the arena. */
 void tape_push(Run *r, Backward *backward, const void *job, size_t bytes);
 void tape_backward(Run *r);
+/* Before a layer's forward: here the watcher will be told. */
+void tape_mark(Run *r, int layer);
 
 /* Gives t a gradient of zeros. */
 void tensor_ask_grad(Run *r, Tensor *t);

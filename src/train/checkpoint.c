@@ -8,7 +8,7 @@
 #include "format/safetensors.h"
 #include "train/trainer.h"
 
-enum { VERSION = 1 };
+enum { VERSION = 1, PART = 1 << 20 }; /* numbers that one rank hands to another at once */
 static const char run_name[] = "run";
 
 /* What a parameter has in a file. */
@@ -30,16 +30,17 @@ json_t *trainer_settings(const Trainer *t)
     return json_pack(
         "{s:I, s:I, s:I, s:b, s:b, s:b, s:i, s:i, s:I, s:i, s:I, s:f, s:f, s:f, s:f, s:f, s:s, s:f, s:f, s:f, s:f, "
         "s:f, s:b, s:I, s:I, s:I, s:b, s:i, s:b}",
-        "seed", (json_int_t)o->order.seed, "accumulate", (json_int_t)o->accumulate, "steps", (json_int_t)t->steps,
-        "in_order", o->order.in_order, "resample", o->order.square_root, "group_by_length", o->order.group_by_length,
-        "batch_size", o->order.batch, "pack", o->order.pack, "parameters", (json_int_t)params_count(&t->params),
-        "adapter_rank", o->lora ? o->lora->rank : 0, "epochs", (json_int_t)o->epochs, "adapter_alpha",
-        o->lora ? (double)o->lora->alpha : 0, "dropout", o->lora ? (double)o->lora->dropout : 0, "beta1",
-        (double)o->adam.beta1, "beta2", (double)o->adam.beta2, "weight_decay", (double)o->adam.weight_decay, "schedule",
-        schedule_name(o->schedule), "rate", o->rate, "last_rate", o->last_share, "warmup", o->warmup, "vision_rate",
-        o->vision_rate, "projector_rate", o->projector_rate, "balance_loss", o->backprop.balance, "records",
-        (json_int_t)t->survey->n, "good_records", (json_int_t)t->survey->n_good, "tokens", (json_int_t)tokens,
-        "learn_prompt", !t->rules->mask_prompt, "max_length", t->rules->max_length, "muon", o->muon);
+        "seed", (json_int_t)o->order.seed, "accumulate", (json_int_t)o->accumulate * t->ranks.n, "steps",
+        (json_int_t)t->steps, "in_order", o->order.in_order, "resample", o->order.square_root, "group_by_length",
+        o->order.group_by_length, "batch_size", o->order.batch, "pack", o->order.pack, "parameters",
+        (json_int_t)params_count(&t->params), "adapter_rank", o->lora ? o->lora->rank : 0, "epochs",
+        (json_int_t)o->epochs, "adapter_alpha", o->lora ? (double)o->lora->alpha : 0, "dropout",
+        o->lora ? (double)o->lora->dropout : 0, "beta1", (double)o->adam.beta1, "beta2", (double)o->adam.beta2,
+        "weight_decay", (double)o->adam.weight_decay, "schedule", schedule_name(o->schedule), "rate", o->rate,
+        "last_rate", o->last_share, "warmup", o->warmup, "vision_rate", o->vision_rate, "projector_rate",
+        o->projector_rate, "balance_loss", o->backprop.balance, "records", (json_int_t)t->survey->n, "good_records",
+        (json_int_t)t->survey->n_good, "tokens", (json_int_t)tokens, "learn_prompt", !t->rules->mask_prompt,
+        "max_length", t->rules->max_length, "muon", o->muon);
 }
 
 /* Settings that differ, as "rate (saved 0.001, now 0.002)". */
@@ -98,23 +99,62 @@ static char *describe_run(const Trainer *t)
     return text;
 }
 
+/* Averages come from the rank that owns their parameter; `part` holds some of them on rank 0. */
+static bool write_block(const Trainer *t, TensorWriter *w, int kind, const Param *p, float *part, Error *e)
+{
+    const int owner = kind == 0 ? 0 : gradient_sum_owner(t->sum, p), rank = t->ranks.rank;
+    const float *block = block_of(t, kind) + p->at;
+    bool ok = true;
+    for (size_t at = 0; at < p->n; at += PART) {
+        const size_t n = p->n - at < PART ? p->n - at : PART;
+        if (owner != 0 && (rank == 0 || rank == owner)) ranks_move(&t->ranks, block + at, part, n, owner, 0);
+        if (rank == 0 && ok) ok = tensor_writer_add(w, owner == 0 ? block + at : part, n * sizeof *part, e);
+    }
+    return ok;
+}
+
+/* All ranks; only rank 0 has a writer, and goes on receiving where writing fails. */
+static bool write_blocks(const Trainer *t, TensorWriter *w, Error *e)
+{
+    float *part = xcalloc(PART, sizeof *part);
+    bool ok = true;
+    for (int kind = 0; kind < N_KINDS; kind++)
+        for (int i = 0; i < t->params.n; i++) {
+            Error later;
+            const bool written = write_block(t, w, kind, &t->params.param[i], part, ok ? e : &later);
+            ok = ok && written;
+        }
+    free(part);
+    return ok;
+}
+
+static TensorWriter *open_writer(const Trainer *t, const char *path, const char *run, Error *e)
+{
+    const int n = N_KINDS * t->params.n + 1;
+    TensorSpec *specs = specs_of(t, strlen(run));
+    TensorWriter *w = tensor_writer_open(path, specs, n, e);
+    free_specs(specs, n);
+    return w;
+}
+
+static bool finish_writer(TensorWriter *w, const char *run, bool ok, Error *e)
+{
+    if (ok && tensor_writer_add(w, run, strlen(run), e)) return tensor_writer_commit(w, e);
+    tensor_writer_abandon(w);
+    return false;
+}
+
 bool trainer_save(const Trainer *t, const char *path, Error *e)
 {
-    const Params *p = &t->params;
+    const bool writes = t->ranks.rank == 0;
     char *run = describe_run(t);
-    const size_t run_bytes = strlen(run);
-    TensorSpec *specs = specs_of(t, run_bytes);
-    TensorWriter *w = tensor_writer_open(path, specs, N_KINDS * p->n + 1, e);
-    bool ok = w != NULL;
-    for (int kind = 0; kind < N_KINDS; kind++)
-        for (int i = 0; i < p->n && ok; i++)
-            ok = tensor_writer_add(w, block_of(t, kind) + p->param[i].at, p->param[i].n * sizeof(float), e);
-    ok = ok && tensor_writer_add(w, run, run_bytes, e);
-    if (ok)
-        ok = tensor_writer_commit(w, e);
-    else if (w)
-        tensor_writer_abandon(w);
-    free_specs(specs, N_KINDS * p->n + 1);
+    TensorWriter *w = writes ? open_writer(t, path, run, e) : NULL;
+    bool ok = ranks_agree(&t->ranks, w || !writes, e);
+    if (ok) {
+        ok = write_blocks(t, w, e);
+        if (writes) ok = finish_writer(w, run, ok, e);
+        ok = ranks_agree(&t->ranks, ok, e);
+    }
     free(run);
     return ok;
 }
@@ -173,17 +213,19 @@ static bool check_blocks(const Trainer *t, const TensorFiles *files, const char 
                 tensor_files_count(files), N_KINDS * p->n + 1);
 }
 
+/* All values, and the averages that this rank keeps. */
 static void take_blocks(Trainer *t, const TensorFiles *files, const char *path)
 {
     Error e;
     for (int kind = 0; kind < N_KINDS; kind++)
         for (int i = 0; i < t->params.n; i++) {
             const Param *p = &t->params.param[i];
+            if (kind > 0 && gradient_sum_owner(t->sum, p) != t->ranks.rank) continue;
             memcpy(block_of(t, kind) + p->at, find_block(files, kind, p, path, &e)->data, p->n * sizeof(float));
         }
 }
 
-bool trainer_resume(Trainer *t, const char *path, bool changed_too, Error *e)
+static bool resume_own(Trainer *t, const char *path, bool changed_too, Error *e)
 {
     TrainerState at = { 0 };
     int64_t updates = 0;
@@ -197,4 +239,21 @@ bool trainer_resume(Trainer *t, const char *path, bool changed_too, Error *e)
     }
     tensor_files_close(files);
     return ok;
+}
+
+/* Every rank has read the same step. */
+static bool same_step(const Trainer *t, const char *path, Error *e)
+{
+    double sum = (double)t->at.step;
+    ranks_sum(&t->ranks, &sum, 1);
+    const bool same = sum == (double)t->at.step * t->ranks.n;
+    return ranks_agree(&t->ranks,
+                       same || fail(e, ERR_FORMAT, "%s: rank %d reads step %lld there and others another", path,
+                                    t->ranks.rank, (long long)t->at.step),
+                       e);
+}
+
+bool trainer_resume(Trainer *t, const char *path, bool changed_too, Error *e)
+{
+    return ranks_agree(&t->ranks, resume_own(t, path, changed_too, e), e) && same_step(t, path, e);
 }

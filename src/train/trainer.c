@@ -10,6 +10,12 @@
 #include "base/rng.h"
 #include "train/muon.h"
 
+/* Groups in a step of all ranks. */
+static size_t step_groups(const Trainer *t)
+{
+    return t->options.accumulate * (size_t)t->ranks.n;
+}
+
 /* ---- opening ---- */
 
 /* The steps of all epochs: where a source is taken in part, epochs differ. */
@@ -19,7 +25,7 @@ static bool count_steps(const Trainer *t, int64_t *steps, Error *e)
     for (int i = 0; i < t->options.epochs; i++) {
         Epoch p;
         if (!epoch_plan(&p, t->data, t->survey, &t->options.order, (uint64_t)i, e)) return false;
-        *steps += (int64_t)epoch_steps(&p, t->options.accumulate);
+        *steps += (int64_t)epoch_steps(&p, step_groups(t));
         epoch_free(&p);
     }
     return true;
@@ -40,16 +46,26 @@ static bool plan(Trainer *t, Error *e)
     return true;
 }
 
+static void layer_is_done(void *context, int layer)
+{
+    const Trainer *t = context;
+    if (t->last_group) gradient_sum_reached(t->sum, layer);
+}
+
 bool trainer_open(Trainer *t, const TrainerOptions *o, Model *m, const Kernels *k, Pool *pool, const Dataset *d,
                   const Survey *s, const SampleRules *rules, Error *e)
 {
     *t = (Trainer){ .options = *o, .model = m, .k = k, .pool = pool, .data = d, .survey = s, .rules = rules };
+    t->ranks = o->ranks ? *o->ranks : (Ranks)RANKS_ALONE;
     if (plan(t, e) &&
         (o->lora ? params_open_lora(&t->params, m, o->lora, o->order.seed, e)
                  : params_open(&t->params, m, &o->choice, e)) &&
         adam_open(&t->adam, &o->adam, t->params.n_values, e) &&
-        backprop_open(&t->backprop, m, k, pool, &o->backprop, e))
+        backprop_open(&t->backprop, m, k, pool, &o->backprop, e)) {
+        t->sum = gradient_sum_open(&t->ranks, &t->params, pool, m->config.language.n_layers);
+        if (t->ranks.n > 1) t->backprop.tape.watch = (TapeWatch){ layer_is_done, t };
         return true;
+    }
     trainer_close(t);
     return false;
 }
@@ -64,6 +80,7 @@ static void end_epoch(Trainer *t)
 void trainer_close(Trainer *t)
 {
     end_epoch(t);
+    gradient_sum_close(t->sum);
     if (t->backprop.model) backprop_close(&t->backprop);
     adam_close(&t->adam);
     params_close(&t->params);
@@ -73,9 +90,9 @@ void trainer_close(Trainer *t)
 /* ---- the samples of a step ---- */
 
 typedef struct {
-    SampleGroup *group;
+    SampleGroup *group; /* of this rank */
     int n, capacity;
-    int64_t labels, samples;
+    int64_t labels, samples, groups; /* of all ranks */
 } Groups;
 
 static void free_groups(Groups *g)
@@ -91,9 +108,10 @@ static bool begin_epoch(Trainer *t, Error *e)
     const FeedOptions o = { .dataset = t->data,
                             .rules = t->rules,
                             .epoch = &t->epoch,
-                            .per_step = t->options.accumulate,
+                            .per_step = step_groups(t),
                             .first_step = (size_t)t->at.epoch_step,
-                            .ranks = 1,
+                            .rank = t->ranks.rank,
+                            .ranks = t->ranks.n,
                             .threads = t->options.feed_threads,
                             .ahead = 2 * (size_t)t->options.order.batch,
                             .skip_bad = t->options.skip_bad };
@@ -103,11 +121,11 @@ static bool begin_epoch(Trainer *t, Error *e)
 
 static bool epoch_is_over(const Trainer *t)
 {
-    return t->at.epoch_step >= (int64_t)epoch_steps(&t->epoch, t->options.accumulate);
+    return t->at.epoch_step >= (int64_t)epoch_steps(&t->epoch, step_groups(t));
 }
 
-/* The groups of the step where the run is; begins the next epoch where one has ended. */
-static bool take_groups(Trainer *t, Groups *g, Error *e)
+/* This rank's groups of the step where the run is; begins the next epoch where one has ended. */
+static bool take_own_groups(Trainer *t, Groups *g, Error *e)
 {
     if (!t->feed && !begin_epoch(t, e)) return false;
     if (epoch_is_over(t)) {
@@ -116,9 +134,9 @@ static bool take_groups(Trainer *t, Groups *g, Error *e)
         t->at.epoch_step = 0;
         if (!begin_epoch(t, e)) return false;
     }
-    const size_t first = (size_t)t->at.epoch_step * t->options.accumulate, left = t->epoch.n_groups - first;
-    const size_t n = left < t->options.accumulate ? left : t->options.accumulate;
-    for (size_t i = 0; i < n; i++) {
+    const size_t first = (size_t)t->at.epoch_step * step_groups(t), left = t->epoch.n_groups - first;
+    const size_t n = left < step_groups(t) ? left : step_groups(t);
+    for (size_t i = (size_t)t->ranks.rank; i < n; i += (size_t)t->ranks.n) {
         SampleGroup next;
         if (!feed_next(t->feed, &next, e)) return false;
         GROW(g->group, g->n, g->capacity);
@@ -126,6 +144,18 @@ static bool take_groups(Trainer *t, Groups *g, Error *e)
         g->samples += next.n;
         for (int k = 0; k < next.n; k++) g->labels += next.sample[k].n_labels;
     }
+    g->groups = g->n;
+    return true;
+}
+
+static bool take_groups(Trainer *t, Groups *g, Error *e)
+{
+    if (!ranks_agree(&t->ranks, take_own_groups(t, g, e), e)) return false;
+    double all[] = { (double)g->labels, (double)g->samples, (double)g->groups };
+    ranks_sum(&t->ranks, all, 3);
+    g->labels = (int64_t)all[0];
+    g->samples = (int64_t)all[1];
+    g->groups = (int64_t)all[2];
     return true;
 }
 
@@ -208,17 +238,26 @@ static bool not_finite(const Trainer *t, const Groups *g, int group, const char 
     return false;
 }
 
+static int last_with_samples(const Groups *g)
+{
+    int i = g->n - 1;
+    while (i >= 0 && g->group[i].n == 0) i--;
+    return i;
+}
+
 static bool add_gradients(Trainer *t, const Groups *g, StepReport *out, Error *e)
 {
-    for (int i = 0; i < g->n; i++) {
+    const int last = last_with_samples(g);
+    for (int i = 0; i <= last; i++) {
         const SampleGroup *group = &g->group[i];
         BackpropResult r;
         if (group->n == 0) continue;
+        t->last_group = i == last;
         if (!backprop(&t->backprop, group->sample, group->n, 1 / (float)g->labels, true, &r, e)) return false;
         if (!isfinite(r.loss)) return not_finite(t, g, i, "loss", r.loss, e);
         out->loss += r.loss / (double)g->labels;
         out->tokens += r.n_tokens;
-        report_experts(t, out, 1 / (double)g->n);
+        report_experts(t, out, 1 / (double)g->groups);
     }
     return true;
 }
@@ -247,7 +286,7 @@ static void update_by_muon(const Trainer *t, double rate, float factor)
     int n = 0;
     for (int i = 0; i < p->n; i++) {
         const Param *q = &p->param[i];
-        if (!is_for_muon(&t->options, q)) continue;
+        if (!is_for_muon(&t->options, q) || gradient_sum_owner(t->sum, q) != t->ranks.rank) continue;
         m[n++] = (MuonMatrix){ .value = p->value + q->at,
                                .momentum = t->adam.m + q->at,
                                .grad = p->grad + q->at,
@@ -264,10 +303,12 @@ static bool updated_together(const TrainerOptions *o, const Param *a, const Para
     return !is_for_muon(o, b) && rate_of(o, a) == rate_of(o, b);
 }
 
-/* Ranges of parameters with the same rate are updated at once. */
+/* Of the parameters that this rank owns; ranges with the same rate are updated at once. */
 static void update(Trainer *t, double rate, float factor)
 {
     const Params *p = &t->params;
+    size_t first, last;
+    gradient_sum_owned(t->sum, t->ranks.rank, &first, &last);
     t->adam.step++;
     if (t->options.muon) update_by_muon(t, rate, factor);
     for (int i = 0, next; i < p->n; i = next) {
@@ -275,20 +316,61 @@ static void update(Trainer *t, double rate, float factor)
         next = i + 1;
         if (is_for_muon(&t->options, &p->param[i])) continue;
         while (next < p->n && updated_together(&t->options, &p->param[i], &p->param[next])) next++;
-        const size_t begin = p->param[i].at, end = next < p->n ? p->param[next].at : p->n_values;
-        adam_update(&t->adam, t->k, t->pool, p->value, p->grad, begin, end - begin, rate * scale, factor);
+        size_t begin = p->param[i].at, end = next < p->n ? p->param[next].at : p->n_values;
+        if (begin < first) begin = first;
+        if (end > last) end = last;
+        if (begin < end)
+            adam_update(&t->adam, t->k, t->pool, p->value, p->grad, begin, end - begin, rate * scale, factor);
     }
 }
 
+/* Everybody gets what the owners have updated. */
+static void share_values(Trainer *t)
+{
+    for (int r = 0; r < t->ranks.n; r++) {
+        size_t begin, end;
+        gradient_sum_owned(t->sum, r, &begin, &end);
+        ranks_share(&t->ranks, t->params.value + begin, end - begin, r);
+    }
+}
+
+/* The norm of the whole gradient, of which each rank has its part. */
+static bool take_norm(Trainer *t, const Groups *g, double *norm, Error *e)
+{
+    size_t begin, end;
+    gradient_sum_owned(t->sum, t->ranks.rank, &begin, &end);
+    *norm = gradient_norm(t->k, t->pool, t->params.grad + begin, end - begin);
+    if (!isfinite(*norm)) return not_finite(t, g, -1, "norm of the gradient", *norm, e);
+    return true;
+}
+
+/* What every rank saw, together. */
+static void add_reports(const Trainer *t, StepReport *out)
+{
+    double all[] = { out->loss, (double)out->tokens, out->balance, out->norm * out->norm };
+    if (t->ranks.n == 1) return;
+    ranks_sum(&t->ranks, all, 4);
+    out->loss = all[0];
+    out->tokens = (int64_t)all[1];
+    out->balance = all[2];
+    out->norm = sqrt(all[3]);
+    out->busiest = ranks_max(&t->ranks, out->busiest);
+}
+
+/* A rank whose samples break the step takes part in it to its end: the others wait for its gradients. */
 static bool do_step(Trainer *t, const Groups *g, StepReport *out, Error *e)
 {
     params_zero_grad(&t->params);
     set_masks(t);
-    if (!add_gradients(t, g, out, e)) return false;
-    out->norm = gradient_norm(t->k, t->pool, t->params.grad, t->params.n_values);
-    if (!isfinite(out->norm)) return not_finite(t, g, -1, "norm of the gradient", out->norm, e);
+    gradient_sum_begin(t->sum);
+    bool ok = add_gradients(t, g, out, e);
+    gradient_sum_end(t->sum);
+    ok = ok && take_norm(t, g, &out->norm, e);
+    if (!ranks_agree(&t->ranks, ok, e)) return false;
+    add_reports(t, out);
     out->rate = schedule_rate(&t->schedule, t->at.step);
     update(t, out->rate, clip_factor(&t->options.adam, out->norm));
+    share_values(t);
     return true;
 }
 
@@ -315,16 +397,16 @@ bool trainer_step(Trainer *t, StepReport *out, Error *e)
 
 /* ---- other data ---- */
 
-bool trainer_evaluate(Trainer *t, const Dataset *d, const Survey *s, double *loss, TrainerStopped *stopped,
-                      void *context, Error *e)
+/* The part of this rank: every so manieth sample. */
+static bool evaluate_part(Trainer *t, const Dataset *d, const Survey *s, double *sum, double *labels,
+                          TrainerStopped *stopped, void *context, Error *e)
 {
-    double sum = 0;
-    int64_t labels = 0;
+    size_t n = 0;
     for (size_t i = 0; i < s->n; i++) {
         Sample sample;
         BackpropResult r;
         Fault fault;
-        if (s->record[i].fault != FAULT_NONE) continue;
+        if (s->record[i].fault != FAULT_NONE || n++ % (size_t)t->ranks.n != (size_t)t->ranks.rank) continue;
         if (stopped && stopped(context)) return fail(e, ERR_CANCELLED, "stopped");
         if (!dataset_sample(d, i, t->rules, SAMPLE_WHOLE, &sample, &fault, e)) {
             if (fault == FAULT_NONE || !t->options.skip_bad) return false;
@@ -333,10 +415,19 @@ bool trainer_evaluate(Trainer *t, const Dataset *d, const Survey *s, double *los
         const bool ok = backprop(&t->backprop, &sample, 1, 1, false, &r, e);
         sample_free(&sample);
         if (!ok) return false;
-        sum += r.loss;
-        labels += r.n_labels;
+        *sum += r.loss;
+        *labels += (double)r.n_labels;
     }
-    if (labels == 0) return fail(e, ERR_FORMAT, "the held-out data have nothing to score");
-    *loss = sum / (double)labels;
+    return true;
+}
+
+bool trainer_evaluate(Trainer *t, const Dataset *d, const Survey *s, double *loss, TrainerStopped *stopped,
+                      void *context, Error *e)
+{
+    double all[] = { 0, 0 }; /* loss, labels */
+    if (!ranks_agree(&t->ranks, evaluate_part(t, d, s, &all[0], &all[1], stopped, context, e), e)) return false;
+    ranks_sum(&t->ranks, all, 2);
+    if (all[1] == 0) return fail(e, ERR_FORMAT, "the held-out data have nothing to score");
+    *loss = all[0] / all[1];
     return true;
 }

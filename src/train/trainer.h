@@ -2,20 +2,25 @@
  * with the same bits.
  *
  * A step takes the groups of samples that epoch.h gives it. Its loss is the mean over all labels of the step, however they are
- * cut into groups, so that N groups and one group of the same samples have the same gradient up to rounding. */
+ * cut into groups, so that N groups and one group of the same samples have the same gradient up to rounding.
+ *
+ * Several ranks (ranks.h) share the groups of a step. Each has all parameters, and updates those that it owns, whose averages it
+ * alone keeps; all functions here are for all ranks together, but trainer_write_result(). */
 #ifndef VL2_TRAIN_TRAINER_H
 #define VL2_TRAIN_TRAINER_H
 
 #include "format/json.h"
 #include "train/backprop.h"
 #include "train/feed.h"
+#include "train/gradient_sum.h"
 #include "train/optimizer.h"
 
 typedef struct {
     const LoraTargets *lora; /* adapters are trained, or NULL: */
     ParamChoice choice;      /* parameters */
     EpochRules order;
-    size_t accumulate; /* groups in a step */
+    const Ranks *ranks; /* NULL: one */
+    size_t accumulate;  /* groups in a step, of each rank */
     int epochs;
     int64_t steps; /* 0: as many as the epochs have; else it ends after so many */
     AdamOptions adam;
@@ -41,9 +46,9 @@ typedef struct {
     double loss;     /* mean over labels */
     double norm;     /* of the gradient, before clipping */
     double rate, seconds;
-    int64_t tokens, labels, samples;
-    double balance; /* the experts' balance loss, mean over layers and groups; 0 where there is none */
-    double busiest; /* rows of a layer's busiest expert over those of an even load, the worst layer */
+    int64_t tokens, labels, samples; /* of all ranks */
+    double balance;                  /* the experts' balance loss, mean over layers and groups; 0 where there is none */
+    double busiest;                  /* rows of a layer's busiest expert over those of an even load, the worst layer */
 } StepReport;
 
 typedef struct {
@@ -57,6 +62,9 @@ typedef struct {
     Params params;
     Adam adam;
     Backprop backprop;
+    Ranks ranks;
+    GradientSum *sum;
+    bool last_group; /* of a step: its gradients go to the other ranks as they are complete */
     Schedule schedule;
     int64_t steps; /* of the whole run */
     TrainerState at;
@@ -85,9 +93,10 @@ bool trainer_evaluate(Trainer *t, const Dataset *d, const Survey *s, double *los
 /* All that the bits of a run follow from, besides model and code; caller: json_decref(). */
 json_t *trainer_settings(const Trainer *t);
 
-/* One safetensors file: parameters, their averages, and where the run is. The old file stays until the new one is complete. */
+/* One safetensors file: parameters, their averages, and where the run is; rank 0 writes it. The old file stays until the new one is
+ * complete. */
 bool trainer_save(const Trainer *t, const char *path, Error *e);
-/* Takes up a saved run. Other parameters are an error; so are other settings, all of which it lists, unless `changed_too`. */
+/* Takes up a saved run, also of another number of ranks; every rank reads the file. Other parameters are an error; so are other settings, all of which it lists, unless `changed_too`. */
 bool trainer_resume(Trainer *t, const char *path, bool changed_too, Error *e);
 
 #endif
