@@ -127,6 +127,13 @@ const Option KEEP_OPTIONS[] = {
         "Default: none."),
     OPTION_INTEGER(T, evaluate_every, "evaluate-every", 0, "N", 1, 1 << 30,
                    "Steps between looks at the held-out data. Default: 500."),
+    OPTION_INTEGER(T, answers, "answers", 0, "N", 0, 1 << 20,
+                   "Held-out samples that the model answers at each look, spread over the data: texts count as right "
+                   "when they are the same, boxes by their overlap; the first 8 are shown in the log and on the page. "
+                   "Default: 16."),
+    OPTION_CHOICE(T, best_by, "best-by", 0, "WHAT", "loss|answers", NULL,
+                  "What best/ is the best of: the least loss on the held-out data, or the best score of the answers. "
+                  "Default: loss."),
     OPTION_INTEGER(T, dashboard, "dashboard", 0, "PORT", 1, 65535,
                    "Show the curves while they grow, as a page on this machine at this port. Default: no page."),
     OPTION_FLAG(T, resume, "resume", 0,
@@ -155,6 +162,8 @@ bool train_args_check(const TrainArgs *a, Error *e)
         return fail(e, ERR_USAGE, "with --lora-rank the model stays as it is: --freeze is for training parameters");
     if (a->lora.rank == 0 && (a->lora.targets.n || a->lora.alpha > 0 || a->lora.dropout > 0))
         return fail(e, ERR_USAGE, "--lora-rank is missing: the rank of the adapters");
+    if (strcmp(a->keep.best_by, "answers") == 0 && (a->keep.answers == 0 || a->keep.held_out.n == 0))
+        return fail(e, ERR_USAGE, "--best-by answers needs --held-out FILE, and --answers of 1 or more");
     if (a->data.files.n == 0) return fail(e, ERR_USAGE, "the data are missing: --data FILE");
     if (a->order.pack > 0 && a->order.pack < a->data.max_length)
         return fail(e, ERR_USAGE, "--pack %d is less than --max-length %d: a sample would not fit", a->order.pack,

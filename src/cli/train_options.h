@@ -43,7 +43,8 @@ extern const Option LORA_TRAIN_OPTIONS[];
 
 typedef struct {
     const char *out;
-    int save_every, keep, evaluate_every, dashboard;
+    const char *best_by;
+    int save_every, keep, evaluate_every, answers, dashboard;
     Texts held_out;
     bool resume, changed_too;
 } KeepArgs;
@@ -83,7 +84,7 @@ extern const Option TRAIN_OPTIONS[];
                    .projector_rate = 1,                                                                                \
                    .weight_decay = 0.01f,                                                                              \
                    .clip = 1 },                                                                                        \
-        .keep = { .save_every = 500, .keep = 2, .evaluate_every = 500 }, .dry = { .show = 2 },                         \
+        .keep = { .save_every = 500, .keep = 2, .evaluate_every = 500, .answers = 16, .best_by = "loss" }, .dry = { .show = 2 },                         \
         .picture = PICTURE_DEFAULTS                                                                                    \
     }
 

@@ -2,6 +2,7 @@
 #include "cli/training.h"
 
 #include <dirent.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +11,12 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/held_out.h"
 #include "cli/interrupt.h"
 #include "cli/terminal.h"
 #include "train/dashboard.h"
 #include "train/result.h"
+#include "train/train_history.h"
 #include "train/train_log.h"
 
 /* What the run leaves in its folder. */
@@ -42,12 +45,17 @@ typedef struct {
     Dashboard *dashboard; /* NULL: none is asked for */
     Progress bar;
     char status[96]; /* what the bar says */
-    double best;     /* the least held-out loss; 0: none yet */
+    double best;     /* of what --best-by says, the greater the better; -INFINITY: nothing yet */
 } Session;
 
 static bool is_first(const Session *s)
 {
     return s->ranks.rank == 0;
+}
+
+static bool best_by_answers(const Session *s)
+{
+    return strcmp(s->a->keep.best_by, "answers") == 0;
 }
 
 /* ---- the folder ---- */
@@ -165,10 +173,26 @@ static bool open_dashboard(Session *s, Error *e)
     return ok;
 }
 
+/* The best of what a resumed run has seen, so that best/ is not replaced by less. */
+static void recall_best(Session *s, const char *log)
+{
+    Error ignored;
+    TrainHistory h;
+    train_history_open(&h, log);
+    const bool by_answers = best_by_answers(s);
+    Series *seen = &h.series[by_answers ? SERIES_SCORE : SERIES_HELD_OUT];
+    if (s->a->keep.resume && train_history_update(&h, &ignored)) {
+        while (seen->n > 0 && seen->point[seen->n - 1].step > s->trainer.at.step) seen->n--;
+        if (seen->n > 0) s->best = by_answers ? series_highest(seen)->value : -series_lowest(seen)->value;
+    }
+    train_history_close(&h);
+}
+
 static bool log_run(Session *s, Error *e)
 {
     if (!is_first(s)) return true;
     char *path = in_folder(s, "log.jsonl");
+    recall_best(s, path);
     bool ok = train_log_open(&s->log, path, e);
     free(path);
     return ok && train_log_run(s->log, s->trainer.steps, s->a->model, trainer_settings(&s->trainer), e);
@@ -237,29 +261,75 @@ static bool is_stopped(void *context)
     return interrupt_seen();
 }
 
-static bool note_held_out(Session *s, double loss, Error *e)
+/* What the model says of some held-out samples. */
+static bool ask(Session *s, HeldOutScore *out, Error *e)
 {
+    enum { SHOWN = 8 };
+    const HeldOutTask t = { .model = &s->model,
+                            .data = &s->held_out.set,
+                            .survey = &s->held_out.survey,
+                            .rules = &s->rules,
+                            .ranks = &s->ranks,
+                            .n = s->a->keep.answers,
+                            .shown = is_first(s) ? SHOWN : 0,
+                            .threads = s->a->threads,
+                            .folder = s->a->keep.out,
+                            .step = s->trainer.at.step,
+                            .stopped = s->ranks.n == 1 ? interrupt_seen : NULL };
+    return held_out_answer(&t, out, e);
+}
+
+static bool log_score(Session *s, HeldOutScore *score, Error *e)
+{
+    const long long step = s->trainer.at.step;
+    json_t *line = json_pack("{s:I, s:f, s:i}", "step", (json_int_t)step, "score", score->score, "answers", score->n);
+    if (score->n_texts) json_object_set_new(line, "exact_match", json_real(score->exact));
+    if (score->n_boxed) json_object_set_new(line, "iou", json_real(score->overlap));
+    bool ok = train_log_line(s->log, line, e);
+    if (ok && score->shown) ok = train_log_samples(s->log, step, json_incref(score->shown), e);
+    return ok;
+}
+
+/* `value`: greater is better. */
+static bool keep_if_best(Session *s, double value, Error *e)
+{
+    if (!(value > s->best)) return true;
     char *folder = in_folder(s, "best");
-    bool ok = train_log_held_out(s->log, s->trainer.at.step, loss, e);
-    if (ok && (s->best == 0 || loss < s->best)) {
-        s->best = loss;
-        ok = trainer_write_result(&s->trainer, folder, e);
-    }
+    const bool ok = trainer_write_result(&s->trainer, folder, e);
+    if (ok) s->best = value;
     free(folder);
+    return ok;
+}
+
+static void note_evaluation(Session *s, double loss, const HeldOutScore *score, bool is_best)
+{
+    char right[64] = "";
+    if (s->quiet) return;
+    if (score->n) snprintf(right, sizeof right, ", score of %d answers %.3g", score->n, score->score);
+    progress_wipe(&s->bar);
+    note("step %lld: loss on the held-out data %.4g%s%s", (long long)s->trainer.at.step, loss, right,
+         is_best ? ", the best so far" : "");
+}
+
+/* Rank 0's part: log, best/, notes. */
+static bool take_evaluation(Session *s, double loss, HeldOutScore *score, Error *e)
+{
+    const double value = best_by_answers(s) ? score->score : -loss, before = s->best;
+    const bool ok = train_log_held_out(s->log, s->trainer.at.step, loss, e) &&
+                    (score->n == 0 || log_score(s, score, e)) && keep_if_best(s, value, e);
+    if (ok) note_evaluation(s, loss, score, s->best > before);
     return ok;
 }
 
 static bool evaluate(Session *s, Error *e)
 {
     double loss;
+    HeldOutScore score = { 0 };
     TrainerStopped *stopped = s->ranks.n == 1 ? is_stopped : NULL; /* several stop together, between steps */
-    bool ok = trainer_evaluate(&s->trainer, &s->held_out.set, &s->held_out.survey, &loss, stopped, s, e);
-    ok = ok && ranks_agree(&s->ranks, !is_first(s) || note_held_out(s, loss, e), e);
-    if (ok && !s->quiet) {
-        progress_wipe(&s->bar);
-        note("step %lld: loss on the held-out data %.4g%s", (long long)s->trainer.at.step, loss,
-             loss == s->best ? ", the best so far" : "");
-    }
+    bool ok = trainer_evaluate(&s->trainer, &s->held_out.set, &s->held_out.survey, &loss, stopped, s, e) &&
+              (s->a->keep.answers == 0 || ask(s, &score, e));
+    ok = ok && ranks_agree(&s->ranks, !is_first(s) || take_evaluation(s, loss, &score, e), e);
+    json_decref(score.shown);
     return ok;
 }
 
@@ -349,7 +419,7 @@ static bool run(Session *s, Error *e)
 
 bool training_run(const TrainArgs *a, Error *e)
 {
-    Session s = { .a = a, .lora = lora_targets_of(a) };
+    Session s = { .a = a, .lora = lora_targets_of(a), .best = -INFINITY };
     interrupt_install_all();
     if (!ranks_open(&s.ranks, e)) return false;
     s.quiet = a->notes.quiet || !is_first(&s);

@@ -77,7 +77,16 @@ static bool take_memory(Vl2Engine *e, Error *err)
     return true;
 }
 
-Vl2Engine *vl2_open(const Vl2Options *o, Vl2Error *err)
+static bool open_model(Model *m, const Vl2Options *o, Error *err)
+{
+    if (!o->model) return fail(err, ERR_USAGE, "no model directory is given");
+    bool ok = model_open(m, o->model, err);
+    for (int i = 0; i < o->n_lora && ok; i++) ok = add_adapter(m, o->lora[i], err);
+    return ok;
+}
+
+/* `shared`: the model is another's; NULL: it is to be opened. */
+static Vl2Engine *open_engine(const Model *shared, const Vl2Options *o, Error *err)
 {
     Vl2Engine *e = xcalloc(1, sizeof *e);
     CpuLevel level = cpu_best();
@@ -86,10 +95,9 @@ Vl2Engine *vl2_open(const Vl2Options *o, Vl2Error *err)
     e->n_slots = o->sequences ? o->sequences : 1;
     e->chunk = o->chunk ? o->chunk : 512;
     if (e->chunk > e->context) e->chunk = e->context;
+    e->shares_model = shared != NULL;
     bool ok = check_limits(o, err) && (!o->cpu || cpu_level_find(o->cpu, &level, err));
-    if (ok && !o->model) ok = fail(err, ERR_USAGE, "no model directory is given");
-    ok = ok && model_open(&e->model, o->model, err);
-    for (int i = 0; i < o->n_lora && ok; i++) ok = add_adapter(&e->model, o->lora[i], err);
+    ok = ok && (shared ? model_share(&e->model, shared, err) : open_model(&e->model, o, err));
     if (ok) {
         e->run.k = kernels_get(level);
         ok = (e->pool = pool_open(o->threads, err)) != NULL;
@@ -99,6 +107,16 @@ Vl2Engine *vl2_open(const Vl2Options *o, Vl2Error *err)
     if (ok) return e;
     vl2_close(e);
     return NULL;
+}
+
+Vl2Engine *vl2_open(const Vl2Options *o, Vl2Error *err)
+{
+    return open_engine(NULL, o, err);
+}
+
+Vl2Engine *engine_open_on(const Model *m, const Vl2Options *o, Error *err)
+{
+    return open_engine(m, o, err);
 }
 
 void vl2_close(Vl2Engine *e)
@@ -111,7 +129,10 @@ void vl2_close(Vl2Engine *e)
     for (int i = 0; e->slot && i < e->n_slots; i++) free(e->slot[i].key);
     free(e->slot);
     free(e->row);
-    model_close(&e->model);
+    if (e->shares_model)
+        model_unshare(&e->model);
+    else
+        model_close(&e->model);
     free(e);
 }
 

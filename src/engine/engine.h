@@ -28,6 +28,7 @@ typedef struct {
 
 struct Vl2Engine {
     Model model;
+    bool shares_model; /* the model is somebody else's */
     Pool *pool;
     Arena step;
     Run run;
@@ -94,6 +95,8 @@ void request_take_logits(Vl2Request *r, const float *logits);
  * the request and the immutable model alone. request_read() decodes pictures and builds the prompt; request_prepare()
  * checks it against the context and the sampling's ranges. NULL or false and *e on failure. */
 Vl2Request *request_read(Vl2Engine *e, const Vl2Prompt *prompt, Error *err);
+/* The same of a prompt that is built already, which is taken over. */
+Vl2Request *request_of_prompt(Vl2Engine *e, Prompt *prompt);
 bool request_prepare(Vl2Request *r, const Vl2Sampling *sampling, Error *err);
 void request_start(Vl2Request *r); /* now engine_step() works for it */
 void request_leave(Vl2Request *r); /* ends it if it runs; the engine no longer knows it */
@@ -104,6 +107,10 @@ bool request_take_event(Vl2Request *r, Vl2Event *event);
 
 /* How activations enter the products with the weights of the head, and of most others. */
 Compute engine_compute(const Vl2Engine *e);
+
+/* An engine on a model that another keeps, and may change between answers: what it learns shows in the next engine. Of `o` the
+ * model and the adapters are not looked at. Ended by vl2_close(). */
+Vl2Engine *engine_open_on(const Model *m, const Vl2Options *o, Error *err);
 
 /* Sees every intermediate tensor from now on; NULL ends it. Logits of all rows are computed while `all_logits`. */
 void engine_trace(Vl2Engine *e, const TraceSink *sink, bool all_logits);

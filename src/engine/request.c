@@ -192,6 +192,17 @@ Vl2Request *request_read(Vl2Engine *engine, const Vl2Prompt *p, Error *e)
     return NULL;
 }
 
+Vl2Request *request_of_prompt(Vl2Engine *engine, Prompt *prompt)
+{
+    Vl2Request *r = xcalloc(1, sizeof *r);
+    r->engine = engine;
+    r->slot = -1;
+    r->prompt = *prompt;
+    *prompt = (Prompt){ 0 };
+    str_clear(&r->sft_format);
+    return r;
+}
+
 static void take_ends(Vl2Request *r, const Vl2Sampling *o)
 {
     r->stop_id = xcalloc((size_t)o->n_stop_ids + 1, sizeof *r->stop_id);

@@ -119,3 +119,38 @@ bool model_add_adapter(Model *m, const Adapter *a, float scale, Error *e)
     Visit v = { .a = a, .m = m, .scale = scale, .e = e };
     return adapter_belongs(a, m, e) && weights_visit(&m->weights, &m->config, put, &v, e);
 }
+
+/* ---- answering while learning ---- */
+
+/* Bytes of the sums that a view needs. */
+static size_t sums_of(const Model *m)
+{
+    const LanguageConfig *c = &m->config.language;
+    size_t bytes = 0;
+    for (int i = 0; c->use_mla && i < c->n_layers; i++) {
+        const Weight *w = &m->weights.language.layer[i].mla.kv_b.w;
+        if (w->lora) bytes += (size_t)w->rows * (size_t)w->cols * sizeof(float);
+    }
+    return bytes;
+}
+
+bool model_share(Model *view, const Model *m, Error *e)
+{
+    const int n = m->config.language.n_layers;
+    const size_t sums = sums_of(m), layers = (size_t)n * sizeof(Layer);
+    *view = *m;
+    view->arena = (Arena){ 0 };
+    if (!arena_open(&view->arena, sums + layers + ((size_t)n + 2) * 4096, e)) return false;
+    view->weights.language.layer = memcpy(arena_get(&view->arena, layers), m->weights.language.layer, layers);
+    for (int i = 0; sums && i < n; i++) {
+        Weight *w = &view->weights.language.layer[i].mla.kv_b.w;
+        if (w->lora && !fold(view, w, w->lora, e)) return model_unshare(view), false;
+    }
+    return true;
+}
+
+void model_unshare(Model *view)
+{
+    arena_close(&view->arena);
+    *view = (Model){ 0 };
+}

@@ -20,4 +20,9 @@ bool adapter_belongs(const Adapter *a, Model *m, Error *e);
 /* w [rows][cols] += scale B A */
 void adapter_merge(const Kernels *k, const Lora *l, float *w);
 
+/* A model for answering while its parameters or adapters are still learnt: it shares all of `m`, and follows it, but for the matrix
+ * of keys and values of latent attention, whose sum with its adapter is made here. `m` outlives it; end with model_unshare(). */
+bool model_share(Model *view, const Model *m, Error *e);
+void model_unshare(Model *view); /* of a zeroed Model: nothing */
+
 #endif

@@ -34,6 +34,8 @@ enum { N_COLOURS = sizeof PALETTE / sizeof *PALETTE };
 const CurvePanel CURVE_PANEL[CURVE_PANELS] = {
     { SERIES_LOSS, "Loss", AXIS_AUTO, true },
     { SERIES_HELD_OUT, "Held-out loss", AXIS_AUTO, false },
+    { SERIES_EXACT, "Answers that are the same text", AXIS_ROUND, false },
+    { SERIES_OVERLAP, "Overlap of boxes in answers", AXIS_ROUND, false },
     { SERIES_RATE, "Learning rate", AXIS_ROUND, false },
     { SERIES_GRAD_NORM, "Gradient norm", AXIS_AUTO, true },
     { SERIES_BUSIEST, "Busiest expert, over an even load", AXIS_ROUND, true },

@@ -14,7 +14,7 @@ typedef struct {
     bool is_noisy; /* drawn with a mean of the steps around */
 } CurvePanel;
 
-enum { CURVE_PANELS = 6 };
+enum { CURVE_PANELS = 8 };
 extern const CurvePanel CURVE_PANEL[CURVE_PANELS]; /* in the order in which they are shown */
 
 /* Panels without a point are left out. *out: figure_close(). */

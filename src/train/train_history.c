@@ -18,6 +18,7 @@ static const double LARGEST = 1e30; /* sums and squares of such numbers are numb
 const char *const SERIES_KEY[SERIES_KINDS] = {
     [SERIES_LOSS] = "loss",           [SERIES_HELD_OUT] = "held_out_loss", [SERIES_RATE] = "rate",
     [SERIES_GRAD_NORM] = "grad_norm", [SERIES_BUSIEST] = "busiest",        [SERIES_BALANCE] = "balance",
+    [SERIES_SCORE] = "score",         [SERIES_EXACT] = "exact_match",      [SERIES_OVERLAP] = "iou",
     [SERIES_TOKENS] = "tokens",       [SERIES_SECONDS] = "seconds",
 };
 
@@ -175,9 +176,9 @@ const Point *series_lowest(const Series *s)
     return lowest;
 }
 
-static const Point *series_highest(const Series *s)
+const Point *series_highest(const Series *s)
 {
-    const Point *highest = s->point;
+    const Point *highest = s->n ? s->point : NULL;
     for (int i = 1; i < s->n; i++)
         if (s->point[i].value > highest->value) highest = &s->point[i];
     return highest;

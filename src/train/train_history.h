@@ -19,6 +19,9 @@
 typedef enum {
     SERIES_LOSS,
     SERIES_HELD_OUT,
+    SERIES_SCORE, /* of answers to held-out samples: mean, texts alone, boxes alone */
+    SERIES_EXACT,
+    SERIES_OVERLAP,
     SERIES_RATE,
     SERIES_GRAD_NORM,
     SERIES_BUSIEST,
@@ -63,6 +66,7 @@ void train_history_close(TrainHistory *h); /* of a zeroed one: nothing */
 double series_mean(const Series *s, int from, int to);
 /* NULL if there is none; the first of equals. */
 const Point *series_lowest(const Series *s);
+const Point *series_highest(const Series *s);
 
 /* {"log", "runs", "steps", "model", "bad_lines", "series": {"loss": {"points", "first": {"step", "value"}, "last",
  * "lowest", "highest"}, ...}}; series without points are left out. Caller: json_decref(). */

@@ -4,6 +4,7 @@
  *   {"step": 1, "epoch": 0, "loss": 2.31, "grad_norm": 1.2, "rate": 0.0001, "tokens": 8123, "samples": 16,
  *    "labels": 312, "seconds": 3.1, "balance": 0.0012, "busiest": 2.4}
  *   {"step": 100, "held_out_loss": 1.9}
+ *   {"step": 100, "score": 0.8, "answers": 16, "exact_match": 0.9, "iou": 0.7}
  *   {"step": 100, "samples_shown": [{"where": "a.jsonl:7", "prompt": "...", "expected": "...", "answer": "...",
  *    "picture": "shown/100-0.svg"}]}
  *
@@ -45,7 +46,7 @@ bool train_log_step(TrainLog *log, const LoggedStep *s, Error *e);
 bool train_log_held_out(TrainLog *log, int64_t step, double loss, Error *e);
 /* An array of objects as above; "picture" is a path relative to the log's folder. Taken over, also on failure. */
 bool train_log_samples(TrainLog *log, int64_t step, json_t *samples, Error *e);
-/* Any other object, for instance {"step": 100, "exact_match": 0.8}; readers pass over what they do not know. Taken over,
+/* Any other object; readers pass over what they do not know. Taken over,
  * also on failure. */
 bool train_log_line(TrainLog *log, json_t *line, Error *e);
 

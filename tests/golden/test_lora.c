@@ -41,20 +41,26 @@ typedef struct {
     const TracedTensor *logits;
 } Traced;
 
-static void open_traced(Traced *t, const Bench *s, const char *conversation, const char *const *lora, int n, int chunk)
+static void trace_engine(Traced *t, Vl2Engine *engine, const Bench *s, const char *conversation)
 {
     Vl2Sampling o = VL2_GREEDY;
     o.max_tokens = 1;
     load_messages(
         &t->messages,
         json_object_get(json_object_get(json_object_get(s->file, "conversations"), conversation), "messages"));
-    t->engine = open_engine(s->model, &(Vl2Options){ .lora = lora, .n_lora = n, .chunk = chunk });
+    t->engine = engine;
     trace_open(&t->trace, "logits");
     engine_trace(t->engine, &t->trace.sink, true);
     t->r = submit(t->engine, &t->messages, &o);
     run_to_end(t->r);
     t->logits = trace_find(&t->trace, "logits");
     assert_non_null(t->logits);
+}
+
+static void open_traced(Traced *t, const Bench *s, const char *conversation, const char *const *lora, int n, int chunk)
+{
+    const Vl2Options o = { .lora = lora, .n_lora = n, .chunk = chunk };
+    trace_engine(t, open_engine(s->model, &o), s, conversation);
 }
 
 static void close_traced(Traced *t)
@@ -226,6 +232,39 @@ static void merged_matrices_equal_official(void **state)
     close_bench(&s);
 }
 
+/* An engine on the model whose adapter is being learnt, that of keys and values of latent attention too, has the logits of one that
+ * opened the adapter; and sees what is learnt after. */
+static void answering_while_learning_is_answering_with_the_adapter(void **state)
+{
+    Bench s;
+    Error e;
+    Trainee learner;
+    Params p;
+    Adapter a;
+    Traced opened, learning;
+    open_bench(&s, *state);
+    const char *const path = s.path;
+    const Vl2Options o = { .compute = "f32", .cpu = tested_cpu(), .threads = 1 };
+    open_traced(&opened, &s, "text", &path, 1, 0);
+    const size_t n = (size_t)opened.r->prompt.n * opened.logits->cols;
+    open_trainee(&learner, model_file(s.model, ""), 1);
+    if (!adapter_open(&a, s.path, &e) || !params_open_adapter(&p, &learner.model, &a, &e)) fail_msg("%s", e.text);
+    for (int twice = 0; twice < 2; twice++) {
+        Vl2Engine *engine = engine_open_on(&learner.model, &o, &e);
+        if (!engine) fail_msg("%s", e.text);
+        trace_engine(&learning, engine, &s, "text");
+        const bool same = memcmp(learning.logits->data, opened.logits->data, n * sizeof(float)) == 0;
+        assert_int_equal(same, twice == 0);
+        close_traced(&learning);
+        for (size_t i = 0; i < p.n_values; i++) p.value[i] *= 1.5f;
+    }
+    params_close(&p);
+    adapter_close(&a);
+    close_trainee(&learner);
+    close_traced(&opened);
+    close_bench(&s);
+}
+
 int main(void)
 {
     static const Promise promises[] = {
@@ -234,6 +273,8 @@ int main(void)
         { "adapters_add_up", adapters_add_up },
         { "gradients_of_adapters_equal_official", gradients_of_adapters_equal_official },
         { "merged_matrices_equal_official", merged_matrices_equal_official },
+        { "answering_while_learning_is_answering_with_the_adapter",
+          answering_while_learning_is_answering_with_the_adapter },
     };
     return run_promises(promises, sizeof promises / sizeof *promises);
 }
