@@ -151,8 +151,8 @@ void str_add_lossy(Str *s, const char *bytes, size_t n)
     str_add(s, bytes + begin, n - begin);
 }
 
-/* The characters for which Python's str.isspace() is true; U+001C..1F are among them, unlike White_Space. */
-static bool is_python_space(uint32_t c)
+/* U+001C..1F are among them, unlike White_Space. */
+bool is_python_space(uint32_t c)
 {
     return (c >= 0x09 && c <= 0x0d) || (c >= 0x1c && c <= 0x20) || c == 0x85 || c == 0xa0 || c == 0x1680 ||
            (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;

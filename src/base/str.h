@@ -31,6 +31,8 @@ bool utf8_is_valid(const char *s, size_t n);
 bool utf8_is_partial(const char *s, size_t n);
 void str_add_lossy(Str *s, const char *bytes, size_t n); /* ill-formed parts become U+FFFD */
 
+bool is_python_space(
+    uint32_t cp); /* Python's str.isspace() of one character: what strip() and split() take as white space */
 /* Python's str.strip(): Unicode white space at both ends. Moves *s and *n to the inner part; s must be valid UTF-8. */
 void strip_space(const char **s, size_t *n);
 

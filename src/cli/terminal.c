@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "image/resize.h"
 
@@ -121,19 +122,6 @@ void progress_wipe(Progress *p)
 
 /* ---- pictures ---- */
 
-static void add_base64(Str *out, const unsigned char *bytes, size_t n)
-{
-    static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < n; i += 3) {
-        const unsigned b1 = i + 1 < n ? bytes[i + 1] : 0, b2 = i + 2 < n ? bytes[i + 2] : 0;
-        const unsigned v = (unsigned)bytes[i] << 16 | b1 << 8 | b2;
-        str_putc(out, DIGITS[v >> 18]);
-        str_putc(out, DIGITS[v >> 12 & 63]);
-        str_putc(out, i + 1 < n ? DIGITS[v >> 6 & 63] : '=');
-        str_putc(out, i + 2 < n ? DIGITS[v & 63] : '=');
-    }
-}
-
 typedef enum { PICTURES_NONE, PICTURES_KITTY, PICTURES_ITERM } PictureProtocol;
 
 static bool environment_is(const char *name, const char *value)
@@ -156,7 +144,7 @@ static PictureProtocol picture_protocol(void)
 static void send_iterm(const void *bytes, size_t n)
 {
     Str data = { 0 };
-    add_base64(&data, bytes, n);
+    base64_add(&data, bytes, n);
     printf("\033]1337;File=inline=1;preserveAspectRatio=1;height=12;size=%zu:%s\a\n", n, data.text);
     str_free(&data);
 }
@@ -164,7 +152,7 @@ static void send_iterm(const void *bytes, size_t n)
 static void send_kitty(const Image *i)
 {
     Str data = { 0 };
-    add_base64(&data, i->rgb, (size_t)i->w * (size_t)i->h * 3);
+    base64_add(&data, i->rgb, (size_t)i->w * (size_t)i->h * 3);
     for (size_t at = 0; at < data.n; at += KITTY_PIECE) {
         const int more = at + KITTY_PIECE < data.n;
         const int n = more ? KITTY_PIECE : (int)(data.n - at);

@@ -7,20 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/mem.h"
 #include "image/font.h"
 #include "image/label.h"
-
-static void add_base64(Str *out, const uint8_t *p, size_t n)
-{
-    static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (; n > 0; p += 3) {
-        const size_t take = n < 3 ? n : 3;
-        const unsigned v = (unsigned)p[0] << 16 | (take > 1 ? (unsigned)p[1] << 8 : 0) | (take > 2 ? p[2] : 0u);
-        for (size_t i = 0; i < 4; i++) str_putc(out, i <= take ? DIGITS[v >> (18 - 6 * i) & 63] : '=');
-        n -= take;
-    }
-}
 
 /* XML 1.0 knows no other control characters than tab and line ends, and neither U+FFFE nor U+FFFF. */
 void svg_add_text(Str *out, const char *s, size_t n)
@@ -72,7 +62,7 @@ static bool add_picture(const Image *i, Str *out, Error *e)
     Str jpeg = { 0 };
     const bool ok = image_encode(i, IMAGE_JPEG, &jpeg, e);
     str_printf(out, "<image width=\"%d\" height=\"%d\" href=\"data:image/jpeg;base64,", i->w, i->h);
-    if (ok) add_base64(out, (const uint8_t *)jpeg.text, jpeg.n);
+    if (ok) base64_add(out, jpeg.text, jpeg.n);
     str_puts(out, "\"/>\n");
     str_free(&jpeg);
     return ok;
