@@ -1,7 +1,7 @@
-/* resize.c - Pillow's bicubic resampling (a = -0.5) of 8 bit channels, bit for bit.
+/* resize.c - Pillow's bicubic (a = -0.5) and bilinear resampling of 8 bit channels, bit for bit.
  *
  *   f(x) = ((1.5|x| - 2.5)|x|)|x| + 1            for |x| < 1
- *          (((|x| - 5)|x| + 8)|x| - 4) * -0.5    for |x| < 2
+ *          (((|x| - 5)|x| + 8)|x| - 4) * -0.5    for |x| < 2,      or 1 - |x| for |x| < 1
  *
  * When shrinking, f is stretched by the scale, so that every source pixel counts. For each axis, each output pixel has
  * a range of source pixels and weights that sum to 1, computed in double, kept in fixed point with 22 bits. The
@@ -38,19 +38,31 @@ static double bicubic(double x)
     return 0;
 }
 
+static double bilinear(double x)
+{
+    x = fabs(x);
+    return x < 1 ? 1 - x : 0;
+}
+
+typedef struct {
+    double (*weight)(double x);
+    double reach; /* it is 0 from there on */
+} Filter;
+static const Filter BICUBIC = { bicubic, 2 }, BILINEAR = { bilinear, 1 };
+
 static int32_t to_fixed(double w)
 {
     return (int32_t)(w * (1 << FIXED_BITS) + (w < 0 ? -0.5 : 0.5));
 }
 
-static Span axis_pixel(double centre, double stretch, int in, double *w)
+static Span axis_pixel(const Filter *f, double centre, double stretch, int in, double *w)
 {
-    const double reach = 2 * stretch;
+    const double reach = f->reach * stretch;
     const int lo = (int)(centre - reach + 0.5), hi = (int)(centre + reach + 0.5);
     const int first = lo > 0 ? lo : 0, n = (hi < in ? hi : in) - first;
     double sum = 0;
     for (int j = 0; j < n; j++) {
-        w[j] = bicubic((j + first - centre + 0.5) * (1 / stretch));
+        w[j] = f->weight((j + first - centre + 0.5) * (1 / stretch));
         sum += w[j];
     }
     for (int j = 0; j < n && sum != 0; j++) w[j] /= sum;
@@ -63,18 +75,18 @@ static void axis_free(Axis *a)
     free(a->weight);
 }
 
-static bool axis_make(Axis *a, int in, int out, Error *e)
+static bool axis_make(Axis *a, const Filter *f, int in, int out, Error *e)
 {
     const double scale = (double)in / out, stretch = scale > 1 ? scale : 1;
     size_t bytes = 0;
-    a->taps = (int)ceil(2 * stretch) * 2 + 1;
+    a->taps = (int)ceil(f->reach * stretch) * 2 + 1;
     if (mul_fits((size_t)out, (size_t)a->taps, &bytes) && mul_fits(bytes, sizeof *a->weight, &bytes))
         a->weight = malloc(bytes);
     if (!a->weight) return fail(e, ERR_MEMORY, "no memory to resize from %d to %d pixels", in, out);
     a->span = xcalloc((size_t)out, sizeof *a->span);
     double *w = xcalloc((size_t)a->taps, sizeof *w);
     for (int i = 0; i < out; i++) {
-        a->span[i] = axis_pixel((i + 0.5) * scale, stretch, in, w);
+        a->span[i] = axis_pixel(f, (i + 0.5) * scale, stretch, in, w);
         int32_t *fixed = a->weight + (size_t)i * (size_t)a->taps;
         for (int j = 0; j < a->span[i].n; j++) fixed[j] = to_fixed(w[j]);
     }
@@ -107,10 +119,10 @@ static void resize_row(const Axis *a, const uint8_t *in, uint8_t *out, int w)
     }
 }
 
-static bool resize_across(const Image *in, int w, Image *out, Error *e)
+static bool resize_across(const Image *in, const Filter *f, int w, Image *out, Error *e)
 {
     Axis a = { 0 };
-    if (!axis_make(&a, in->w, w, e) || !image_new(out, w, in->h, e)) {
+    if (!axis_make(&a, f, in->w, w, e) || !image_new(out, w, in->h, e)) {
         axis_free(&a);
         return false;
     }
@@ -119,10 +131,10 @@ static bool resize_across(const Image *in, int w, Image *out, Error *e)
     return true;
 }
 
-static bool resize_down(const Image *in, int h, Image *out, Error *e)
+static bool resize_down(const Image *in, const Filter *f, int h, Image *out, Error *e)
 {
     Axis a = { 0 };
-    if (!axis_make(&a, in->h, h, e) || !image_new(out, in->w, h, e)) {
+    if (!axis_make(&a, f, in->h, h, e) || !image_new(out, in->w, h, e)) {
         axis_free(&a);
         return false;
     }
@@ -142,18 +154,28 @@ static bool resize_down(const Image *in, int h, Image *out, Error *e)
     return true;
 }
 
-bool image_resize(const Image *in, int w, int h, Image *out, Error *e)
+static bool resize(const Image *in, const Filter *f, int w, int h, Image *out, Error *e)
 {
     assert(in->w > 0 && in->h > 0 && w > 0 && h > 0);
     *out = (Image){ 0 };
     if (w == in->w && h == in->h) return image_copy(in, out, e);
-    if (w == in->w) return resize_down(in, h, out, e);
-    if (h == in->h) return resize_across(in, w, out, e);
+    if (w == in->w) return resize_down(in, f, h, out, e);
+    if (h == in->h) return resize_across(in, f, w, out, e);
     Image wide;
-    if (!resize_across(in, w, &wide, e)) return false;
-    const bool ok = resize_down(&wide, h, out, e);
+    if (!resize_across(in, f, w, &wide, e)) return false;
+    const bool ok = resize_down(&wide, f, h, out, e);
     image_free(&wide);
     return ok;
+}
+
+bool image_resize(const Image *in, int w, int h, Image *out, Error *e)
+{
+    return resize(in, &BICUBIC, w, h, out, e);
+}
+
+bool image_resize_bilinear(const Image *in, int w, int h, Image *out, Error *e)
+{
+    return resize(in, &BILINEAR, w, h, out, e);
 }
 
 /* The size that fits into w x h with the ratio of *in; rounds half to even, like Python. */

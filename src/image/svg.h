@@ -1,4 +1,5 @@
-/* svg.h - a picture with its boxes as SVG. Only for files of this folder; others call draw_save() or figure_save(). */
+/* svg.h - a picture with its boxes as SVG. For files of this folder, others call draw_save() or figure_save(); svg_add_text() is for
+ * all who write markup. */
 #ifndef VL2_IMAGE_SVG_H
 #define VL2_IMAGE_SVG_H
 
