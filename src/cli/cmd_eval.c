@@ -510,9 +510,9 @@ const Command CMD_EVAL = {
         (const char *const[]){
             "Charts, with the paper's figures beside ours", "vl2 eval -m deepseek-vl2-tiny --data ChartQA_TEST.tsv",
             "A look at the first 20 rows", "vl2 eval -m tiny.gguf --data MMStar.tsv --limit 20",
-            "On two machines, then both halves as one", "vl2 eval -m deepseek-vl2-tiny --data POPE.tsv --shard 1/2", "",
-            "vl2 eval -m deepseek-vl2-tiny --data POPE.tsv --shard 2/2", "",
-            "vl2 eval --score --data POPE.tsv eval/deepseek-vl2-tiny_POPE_*of2.tsv", "What fewer bits cost",
+            "One half, on this machine", "vl2 eval -m deepseek-vl2-tiny --data POPE.tsv --shard 1/2",
+            "Both halves as one", "vl2 eval --score --data POPE.tsv eval/deepseek-vl2-tiny_POPE_*of2.tsv",
+            "What fewer bits cost",
             "vl2 eval --compare --data POPE.tsv eval/deepseek-vl2-tiny_POPE.tsv eval/tiny_POPE.tsv", NULL },
     .max_operands = -1,
     .run = eval,

@@ -197,7 +197,7 @@ static bool place_pictures(Question *q, const char *text, bool numbered, Error *
         const int which = *digit - '1';
         if (*digit < '0' || *digit > '9' || digit[1] != '>' || which < -1 || which >= q->n_pictures ||
             (which < 0 && q->n_pictures == 0)) {
-            fail(e, ERR_FORMAT, "names the picture '%.10s', there are %d", at, q->n_pictures);
+            fail(e, ERR_FORMAT, "names the picture '%.9s', there are %d", at, q->n_pictures);
             question_free(&out);
             return false;
         }

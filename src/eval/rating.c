@@ -403,15 +403,30 @@ static void rate_pope(const Judged *list, size_t n, Rating *r)
 /* ---- MathVista, RefCOCO, scenes ---- */
 
 /* A row has a list of skills, or one that stands without a list. */
-static bool has_skill(const Judged *j, const char *skill)
+static void skills_of(const Judged *j, PythonList *out)
 {
-    PythonList skills;
-    bool has = false;
-    if (!j->group) return false;
-    if (!python_list(j->group, strlen(j->group), &skills)) has = strcmp(j->group, skill) == 0;
-    for (int i = 0; i < skills.n && !has; i++) has = strcmp(skills.text[i], skill) == 0;
-    python_list_free(&skills);
-    return has;
+    Error ignored;
+    *out = (PythonList){ 0 };
+    if (j->group && !reference_list(j->group, strlen(j->group), false, out, &ignored)) python_list_free(out);
+}
+
+static bool has_text(const PythonList *l, const char *text)
+{
+    for (int i = 0; i < l->n; i++)
+        if (strcmp(l->text[i], text) == 0) return true;
+    return false;
+}
+
+static void add_skill(Rating *r, const Judged *list, size_t n, const char *skill)
+{
+    Sum s = { 0 };
+    for (size_t i = 0; i < n; i++) {
+        PythonList skills;
+        skills_of(&list[i], &skills);
+        if (has_text(&skills, skill)) s.sum += list[i].score, s.n++;
+        python_list_free(&skills);
+    }
+    add_line(r, "skill", skill, "accuracy", share(s), s.n, 100);
 }
 
 static void add_skills(Rating *r, const Judged *list, size_t n)
@@ -419,15 +434,10 @@ static void add_skills(Rating *r, const Judged *list, size_t n)
     PythonList known = { 0 };
     for (size_t i = 0; i < n; i++) {
         PythonList skills;
-        if (!list[i].group || !python_list(list[i].group, strlen(list[i].group), &skills)) continue;
+        skills_of(&list[i], &skills);
         for (int k = 0; k < skills.n; k++) {
-            int at = 0;
-            Sum s = { 0 };
-            while (at < known.n && strcmp(known.text[at], skills.text[k]) != 0) at++;
-            if (at < known.n) continue;
-            for (size_t row = 0; row < n; row++)
-                if (has_skill(&list[row], skills.text[k])) s.sum += list[row].score, s.n++;
-            add_line(r, "skill", skills.text[k], "accuracy", share(s), s.n, 100);
+            if (has_text(&known, skills.text[k])) continue;
+            add_skill(r, list, n, skills.text[k]);
             GROW(known.text, known.n, known.capacity);
             known.text[known.n++] = xstrdup(skills.text[k]);
         }
