@@ -34,18 +34,19 @@ static void add_picture(Question *q, const Tsv *t, size_t row, Str *bytes)
     Str name = { 0 };
     str_printf(&name, "picture %d of row %zu, index %.64s", q->n_pictures + 1, row + 1, t->row[row].index);
     GROW(q->picture, q->n_pictures, q->capacity);
-    q->picture[q->n_pictures++] = (Vl2Picture){ bytes->text, bytes->n, name.text };
+    q->picture[q->n_pictures++] = (Vl2Picture){ .bytes = bytes->text, .n = bytes->n, .name = name.text };
     *bytes = (Str){ 0 };
 }
 
 static bool add_base64(Question *q, const Tsv *t, size_t row, const char *text, size_t n, Error *e)
 {
     Str bytes = { 0 };
-    if (base64_decode(text, n, &bytes, e) && bytes.n > 0) {
+    const bool ok = base64_decode(text, n, &bytes, e);
+    if (ok && bytes.n > 0) {
         add_picture(q, t, row, &bytes);
         return true;
     }
-    if (n == 0 || bytes.n == 0) fail(e, ERR_FORMAT, "holds no picture");
+    if (ok) fail(e, ERR_FORMAT, "holds no picture");
     str_free(&bytes);
     return tsv_fail_in(t, row, "image", e);
 }
@@ -174,7 +175,7 @@ static void copy_picture(Question *q, const Vl2Picture *p)
 {
     GROW(q->picture, q->n_pictures, q->capacity);
     char *bytes = xstrndup(p->bytes, p->n);
-    q->picture[q->n_pictures++] = (Vl2Picture){ bytes, p->n, xstrdup(p->name) };
+    q->picture[q->n_pictures++] = (Vl2Picture){ .bytes = bytes, .n = p->n, .name = xstrdup(p->name) };
 }
 
 /* Cuts the text at each "<image N>", N one digit, and puts picture N there: as a tag, or in the wrapper's case as its number in the
