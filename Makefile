@@ -64,7 +64,7 @@ TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)
 TOOL_SRC := $(filter-out tools/embed_font.c tools/embed_files.c,$(wildcard tools/*.c))
 TOOLS    := $(TOOL_SRC:%.c=$(BUILD)/%)
 
-.PHONY: all lib tools tests demo test check check-aarch64 bench bench-kernels install uninstall deps deps-test deps-check deps-aarch64 layers \
+.PHONY: all lib tools tests demo test check check-aarch64 bench bench-kernels eval install uninstall deps deps-test deps-check deps-aarch64 layers \
         check-baseline format format-check cli-update clean help
 all: $(VL2) $(DEFAULT_MODEL)/config.json ## build the program, $(BUILD)/vl2, and its test model
 lib: $(LIB) ## build the library, $(BUILD)/libvl2.a and .so
@@ -208,6 +208,8 @@ bench: all ## measure MODEL=DIR against this machine's limits; BENCH="--quick ..
 	@$(if $(MODEL),,echo "bench: without MODEL=DIR this is the micro test model: it shows that the bench runs, no more."; \
 	    echo "For the shape of tiny with random weights, 6.7 GB: $(BUILD)/tools/make_model --shape tiny -o build/tiny";)
 	$(VL2) bench $(if $(MODEL),-m $(MODEL)) $(BENCH)
+eval: all tools ## ask the default model (or MODEL=DIR) its held-out questions, after each quantisation preset and blindly
+	@tools/eval_default.sh $(BUILD) build/eval $(MODEL)
 bench-kernels: $(BUILD)/tests/kernels/test_kernels ## speed of the matrix products beside the limits of the machine
 	@$< --bench
 

@@ -8,9 +8,9 @@
 #include "cli/terminal.h"
 #include "vl2.h"
 
-const Command *const COMMANDS[] = { &CMD_RUN,   &CMD_CHAT,     &CMD_SERVE,      &CMD_INFO,  &CMD_TOKENIZE, &CMD_TILES,
-                                    &CMD_TRACE, &CMD_QUANTIZE, &CMD_CONVERT,    &CMD_TRAIN, &CMD_PLOT,     &CMD_MERGE,
-                                    &CMD_EVAL,  &CMD_BENCH,    &CMD_COMPLETION, NULL };
+const Command *const COMMANDS[] = { &CMD_RUN,   &CMD_CHAT,     &CMD_SERVE,   &CMD_INFO,       &CMD_TOKENIZE, &CMD_TILES,
+                                    &CMD_TRACE, &CMD_QUANTIZE, &CMD_CONVERT, &CMD_TRAIN,      &CMD_PLOT,     &CMD_MERGE,
+                                    &CMD_EVAL,  &CMD_SELFTEST, &CMD_BENCH,   &CMD_COMPLETION, NULL };
 
 static const Command *find_command(const char *name)
 {

@@ -1,0 +1,49 @@
+#!/bin/sh
+# The table of the default model: eval_default.sh BUILD_DIR OUT [MODEL]. Its held-out records are made anew (the same pixels on every
+# machine), put to it as it is, after each preset of `vl2 quantize`, and blindly; OUT/table.md gets the figures. COUNT records are asked
+# (default: 1980, 180 a task); what OUT has of an earlier run of the same model is gone on with.
+set -eu
+build=$1
+out=$2
+model=${3:-}
+count=${COUNT:-1980}
+vl2=$build/vl2
+data=$out/Scenes_held_out.tsv
+mkdir -p "$out"
+[ -n "$model" ] || model=$build/models/default
+stamp="$count $(cat "$model"/*.safetensors | cksum)"
+[ "$(cat "$out/stamp" 2>/dev/null)" = "$stamp" ] || rm -rf "${out:?}"/* # another model, or other questions
+echo "$stamp" >"$out/stamp"
+if [ ! -s "$data" ]; then
+    "$build/tools/make_scenes" --held-out --count "$count" -o "$out/records"
+    "$build/tools/scenes_tsv" "$out/records" "$data"
+    rm -rf "$out/records"
+fi
+
+# ask MODEL [option]...
+ask() {
+    from=$1
+    shift
+    "$vl2" eval -q -m "$from" --data "$data" -o "$out" --max-tokens 160 --batch 8 "$@" >/dev/null
+}
+
+# The model under a name of its own, so that the files are called the same wherever it lies.
+ln -sfn "$(cd "$model" && pwd)" "$out/model"
+ask "$out/model"
+ask "$out/model" --blind
+for preset in q8 q4 q4-small; do
+    [ -s "$out/$preset.gguf" ] || "$vl2" quantize -q "$model" --type "$preset" -o "$out/$preset.gguf"
+    ask "$out/$preset.gguf"
+done
+
+# A row for each part, a column for each run.
+jq -rn '
+  [inputs] as $runs | ["as it is", "q8", "q4", "q4-small", "blind"] as $heads |
+  "| | rows | " + ($heads | join(" | ")) + " |",
+  "|---|---:|---:|---:|---:|---:|---:|",
+  ($runs[0].scores | to_entries[] |
+    "| \(if .value.name == "" then "all" else .value.name end) | \(.value.rows) | " +
+    ([.key as $i | $runs[] | .scores[$i].value * 10 | round / 10 | tostring] | join(" | ")) + " |")
+' "$out/model_Scenes_held_out.json" "$out/q8_Scenes_held_out.json" "$out/q4_Scenes_held_out.json" \
+    "$out/q4-small_Scenes_held_out.json" "$out/model_Scenes_held_out_blind.json" >"$out/table.md"
+cat "$out/table.md"
