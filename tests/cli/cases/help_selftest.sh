@@ -1,0 +1,1 @@
+vl2 selftest -h
