@@ -77,6 +77,10 @@ const Option LEARN_OPTIONS[] = {
     OPTION_NUMBER(T, clip, "clip", 0, "X", 0, 1e9,
                   "Norm of the whole gradient above which it is scaled down; 0: never. Default: 1."),
     OPTION_INTEGER(T, steps, "steps", 0, "N", 1, 1 << 30, "End after so many steps. Default: when the epochs end."),
+    OPTION_NUMBER(
+        T, bias_rate, "bias-update", 0, "X", 0, 1,
+        "Move the correction bias of a router without balance loss (noaux_tc) by X a step against the load of "
+        "each expert, as DeepSeek-V3 does (there 1e-3). Default: 0, it stays."),
     OPTION_FLAG(T, no_balance, "no-balance-loss", 0,
                 "Leave out the balance loss of the experts that config.json asks for. Default: it takes part."),
     OPTION_FLAG(T, recompute, "recompute", 0,
@@ -162,6 +166,8 @@ bool train_args_check(const TrainArgs *a, Error *e)
         return fail(e, ERR_USAGE, "with --lora-rank the model stays as it is: --freeze is for training parameters");
     if (a->lora.rank == 0 && (a->lora.targets.n || a->lora.alpha > 0 || a->lora.dropout > 0))
         return fail(e, ERR_USAGE, "--lora-rank is missing: the rank of the adapters");
+    if (a->lora.rank > 0 && a->learn.bias_rate > 0)
+        return fail(e, ERR_USAGE, "--bias-update changes the model, and --lora-rank writes adapters alone");
     if (strcmp(a->keep.best_by, "answers") == 0 && (a->keep.answers == 0 || a->keep.held_out.n == 0))
         return fail(e, ERR_USAGE, "--best-by answers needs --held-out FILE, and --answers of 1 or more");
     if (a->data.files.n == 0) return fail(e, ERR_USAGE, "the data are missing: --data FILE");
@@ -228,6 +234,7 @@ TrainerOptions trainer_options_of(const TrainArgs *a, const LoraTargets *lora)
                          .warmup = (double)a->learn.warmup,
                          .vision_rate = (double)a->learn.vision_rate,
                          .projector_rate = (double)a->learn.projector_rate,
+                         .bias_rate = a->learn.bias_rate,
                          .backprop = { .recompute = a->learn.recompute, .balance = !a->learn.no_balance },
                          .skip_bad = a->data.skip_bad,
                          .feed_threads = 1 };

@@ -22,7 +22,7 @@ extern const Option ORDER_OPTIONS[];
 
 typedef struct {
     const char *optimizer, *schedule;
-    float rate, last_rate, warmup, vision_rate, projector_rate, weight_decay, clip;
+    float rate, last_rate, warmup, vision_rate, projector_rate, weight_decay, clip, bias_rate;
     int steps;
     bool no_balance, recompute;
 } LearnArgs;

@@ -1,5 +1,5 @@
 /* checkpoint.c - a run's state in one safetensors file: for each parameter "value.NAME", "mean.NAME" and "variance.NAME" (f32),
- * and "run", the bytes of a JSON object that says where the run is and with which settings. */
+ * "bias.NAME" of each correction bias that moves (f32), and "run", the bytes of a JSON object that says where the run is and with which settings. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +29,7 @@ json_t *trainer_settings(const Trainer *t)
     for (size_t i = 0; i < t->survey->n; i++) tokens += t->survey->record[i].tokens;
     return json_pack(
         "{s:I, s:I, s:I, s:b, s:b, s:b, s:i, s:i, s:I, s:i, s:I, s:f, s:f, s:f, s:f, s:f, s:s, s:f, s:f, s:f, s:f, "
-        "s:f, s:b, s:I, s:I, s:I, s:b, s:i, s:b}",
+        "s:f, s:b, s:I, s:I, s:I, s:b, s:i, s:b, s:f}",
         "seed", (json_int_t)o->order.seed, "accumulate", (json_int_t)o->accumulate * t->ranks.n, "steps",
         (json_int_t)t->steps, "in_order", o->order.in_order, "resample", o->order.square_root, "group_by_length",
         o->order.group_by_length, "batch_size", o->order.batch, "pack", o->order.pack, "parameters",
@@ -40,7 +40,7 @@ json_t *trainer_settings(const Trainer *t)
         "last_rate", o->last_share, "warmup", o->warmup, "vision_rate", o->vision_rate, "projector_rate",
         o->projector_rate, "balance_loss", o->backprop.balance, "records", (json_int_t)t->survey->n, "good_records",
         (json_int_t)t->survey->n_good, "tokens", (json_int_t)tokens, "learn_prompt", !t->rules->mask_prompt,
-        "max_length", t->rules->max_length, "muon", o->muon);
+        "max_length", t->rules->max_length, "muon", o->muon, "bias_update", (double)o->bias_rate);
 }
 
 /* Settings that differ, as "rate (saved 0.001, now 0.002)". */
@@ -67,10 +67,22 @@ static bool compare_settings(const json_t *saved, const json_t *now, const char 
 
 /* ---- saving ---- */
 
+static int count_tensors(const Trainer *t)
+{
+    return N_KINDS * t->params.n + t->bias.n + 1;
+}
+
+static char *bias_name(const BiasLayer *l)
+{
+    Str name = { 0 };
+    str_printf(&name, "bias.%s", l->name);
+    return name.text;
+}
+
 static TensorSpec *specs_of(const Trainer *t, size_t run_bytes)
 {
     const Params *p = &t->params;
-    TensorSpec *s = xcalloc((size_t)(N_KINDS * p->n + 1), sizeof *s), *next = s;
+    TensorSpec *s = xcalloc((size_t)count_tensors(t), sizeof *s), *next = s;
     for (int kind = 0; kind < N_KINDS; kind++)
         for (int i = 0; i < p->n; i++, next++) {
             Str name = { 0 };
@@ -78,6 +90,10 @@ static TensorSpec *specs_of(const Trainer *t, size_t run_bytes)
             *next = (TensorSpec){ .name = name.text, .dtype = DT_F32, .n_dims = p->param[i].n_dims };
             for (int k = 0; k < next->n_dims; k++) next->dim[k] = p->param[i].dim[k];
         }
+    for (int i = 0; i < t->bias.n; i++, next++)
+        *next = (TensorSpec){
+            .name = bias_name(&t->bias.layer[i]), .dtype = DT_F32, .n_dims = 1, .dim = { t->bias.layer[i].n }
+        };
     *next = (TensorSpec){ .name = xstrdup(run_name), .dtype = DT_U8, .n_dims = 1, .dim = { (int64_t)run_bytes } };
     return s;
 }
@@ -130,15 +146,17 @@ static bool write_blocks(const Trainer *t, TensorWriter *w, Error *e)
 
 static TensorWriter *open_writer(const Trainer *t, const char *path, const char *run, Error *e)
 {
-    const int n = N_KINDS * t->params.n + 1;
+    const int n = count_tensors(t);
     TensorSpec *specs = specs_of(t, strlen(run));
     TensorWriter *w = tensor_writer_open(path, specs, n, e);
     free_specs(specs, n);
     return w;
 }
 
-static bool finish_writer(TensorWriter *w, const char *run, bool ok, Error *e)
+static bool finish_writer(const Trainer *t, TensorWriter *w, const char *run, bool ok, Error *e)
 {
+    for (int i = 0; i < t->bias.n && ok; i++)
+        ok = tensor_writer_add(w, t->bias.layer[i].bias, (size_t)t->bias.layer[i].n * sizeof(float), e);
     if (ok && tensor_writer_add(w, run, strlen(run), e)) return tensor_writer_commit(w, e);
     tensor_writer_abandon(w);
     return false;
@@ -152,7 +170,7 @@ bool trainer_save(const Trainer *t, const char *path, Error *e)
     bool ok = ranks_agree(&t->ranks, w || !writes, e);
     if (ok) {
         ok = write_blocks(t, w, e);
-        if (writes) ok = finish_writer(w, run, ok, e);
+        if (writes) ok = finish_writer(t, w, run, ok, e);
         ok = ranks_agree(&t->ranks, ok, e);
     }
     free(run);
@@ -202,15 +220,27 @@ static const FileTensor *find_block(const TensorFiles *files, int kind, const Pa
     return fits ? f : NULL;
 }
 
+static const FileTensor *find_bias(const TensorFiles *files, const BiasLayer *l, const char *path, Error *e)
+{
+    char *name = bias_name(l);
+    const FileTensor *f = tensor_files_find(files, name);
+    const bool fits = f && f->dtype == DT_F32 && f->n_dims == 1 && f->dim[0] == l->n;
+    if (!fits) fail(e, ERR_FORMAT, "%s: %s is missing, or has another shape: the run had no --bias-update", path, name);
+    free(name);
+    return fits ? f : NULL;
+}
+
 static bool check_blocks(const Trainer *t, const TensorFiles *files, const char *path, Error *e)
 {
     const Params *p = &t->params;
     for (int kind = 0; kind < N_KINDS; kind++)
         for (int i = 0; i < p->n; i++)
             if (!find_block(files, kind, &p->param[i], path, e)) return false;
-    if (tensor_files_count(files) == N_KINDS * p->n + 1) return true;
+    for (int i = 0; i < t->bias.n; i++)
+        if (!find_bias(files, &t->bias.layer[i], path, e)) return false;
+    if (tensor_files_count(files) == count_tensors(t)) return true;
     return fail(e, ERR_FORMAT, "%s: holds %d tensors, expected %d: the run trained other parameters", path,
-                tensor_files_count(files), N_KINDS * p->n + 1);
+                tensor_files_count(files), count_tensors(t));
 }
 
 /* All values, and the averages that this rank keeps. */
@@ -223,6 +253,10 @@ static void take_blocks(Trainer *t, const TensorFiles *files, const char *path)
             if (kind > 0 && gradient_sum_owner(t->sum, p) != t->ranks.rank) continue;
             memcpy(block_of(t, kind) + p->at, find_block(files, kind, p, path, &e)->data, p->n * sizeof(float));
         }
+    for (int i = 0; i < t->bias.n; i++) {
+        const BiasLayer *l = &t->bias.layer[i];
+        memcpy(l->bias, find_bias(files, l, path, &e)->data, (size_t)l->n * sizeof *l->bias);
+    }
 }
 
 static bool resume_own(Trainer *t, const char *path, bool changed_too, Error *e)

@@ -8,20 +8,32 @@
 #include "model/convert.h"
 
 /* The parameters under their names, as they stand in memory. */
-static TensorFiles *trained_tensors(const Params *p)
+static TensorFiles *trained_tensors(const Trainer *t)
 {
+    const Params *p = &t->params;
     TensorFiles *files = tensor_files_new();
     const char *where = tensor_files_borrow(files, "trained parameters", 0);
     for (int i = 0; i < p->n; i++) {
         const Param *q = &p->param[i];
-        FileTensor t = { .name = q->name,
+        FileTensor x = { .name = q->name,
                          .file = where,
                          .dtype = DT_F32,
                          .n_dims = q->n_dims,
                          .data = (const unsigned char *)(p->value + q->at),
                          .bytes = q->n * sizeof(float) };
-        for (int k = 0; k < q->n_dims; k++) t.dim[k] = q->dim[k];
-        tensor_files_add(files, &t);
+        for (int k = 0; k < q->n_dims; k++) x.dim[k] = q->dim[k];
+        tensor_files_add(files, &x);
+    }
+    for (int i = 0; i < t->bias.n; i++) {
+        const BiasLayer *l = &t->bias.layer[i];
+        const FileTensor x = { .name = l->name,
+                               .file = where,
+                               .dtype = DT_F32,
+                               .n_dims = 1,
+                               .dim = { l->n },
+                               .data = (const unsigned char *)l->bias,
+                               .bytes = (size_t)l->n * sizeof *l->bias };
+        tensor_files_add(files, &x);
     }
     tensor_files_sort(files);
     return files;
@@ -30,7 +42,7 @@ static TensorFiles *trained_tensors(const Params *p)
 static bool write_model(const Trainer *t, const char *folder, Error *e)
 {
     ConvertPlan plan = { 0 };
-    TensorFiles *trained = trained_tensors(&t->params);
+    TensorFiles *trained = trained_tensors(t);
     ConvertOptions o = { .to = CONVERT_FOLDER, .replaced = trained };
     for (int g = 0; g < WEIGHT_GROUPS; g++) o.types.of[g] = DT_BF16; /* of what was quantised */
     const bool ok = convert_plan(&plan, t->model, &o, e) && convert_run(&plan, t->model, &o, folder, t->pool, NULL, e);

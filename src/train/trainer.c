@@ -61,6 +61,7 @@ bool trainer_open(Trainer *t, const TrainerOptions *o, Model *m, const Kernels *
         (o->lora ? params_open_lora(&t->params, m, o->lora, o->order.seed, e)
                  : params_open(&t->params, m, &o->choice, e)) &&
         adam_open(&t->adam, &o->adam, t->params.n_values, e) &&
+        (o->bias_rate == 0 || bias_updates_open(&t->bias, m, o->bias_rate, e)) &&
         backprop_open(&t->backprop, m, k, pool, &o->backprop, e)) {
         t->sum = gradient_sum_open(&t->ranks, &t->params, pool, m->config.language.n_layers);
         if (t->ranks.n > 1) t->backprop.tape.watch = (TapeWatch){ layer_is_done, t };
@@ -82,6 +83,7 @@ void trainer_close(Trainer *t)
     end_epoch(t);
     gradient_sum_close(t->sum);
     if (t->backprop.model) backprop_close(&t->backprop);
+    bias_updates_close(&t->bias);
     adam_close(&t->adam);
     params_close(&t->params);
     *t = (Trainer){ 0 };
@@ -177,7 +179,7 @@ static void set_masks(const Trainer *t)
 }
 
 /* `weight`: the group's share of the step. */
-static void report_experts(const Trainer *t, StepReport *out, double weight)
+static void report_experts(Trainer *t, StepReport *out, double weight)
 {
     const LanguageConfig *c = &t->model->config.language;
     double balance = 0;
@@ -187,6 +189,7 @@ static void report_experts(const Trainer *t, StepReport *out, double weight)
         int64_t sum = 0;
         int most = 0;
         if (!t->model->weights.language.layer[i].is_moe) continue;
+        bias_updates_see(&t->bias, i, r->load);
         for (int k = 0; k < c->n_routed_experts; k++) {
             sum += r->load[k];
             if (r->load[k] > most) most = r->load[k];
@@ -363,6 +366,7 @@ static bool do_step(Trainer *t, const Groups *g, StepReport *out, Error *e)
     params_zero_grad(&t->params);
     set_masks(t);
     gradient_sum_begin(t->sum);
+    bias_updates_begin(&t->bias);
     bool ok = add_gradients(t, g, out, e);
     gradient_sum_end(t->sum);
     ok = ok && take_norm(t, g, &out->norm, e);
@@ -371,6 +375,7 @@ static bool do_step(Trainer *t, const Groups *g, StepReport *out, Error *e)
     out->rate = schedule_rate(&t->schedule, t->at.step);
     update(t, out->rate, clip_factor(&t->options.adam, out->norm));
     share_values(t);
+    bias_updates_step(&t->bias, &t->ranks);
     return true;
 }
 

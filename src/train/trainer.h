@@ -11,6 +11,7 @@
 
 #include "format/json.h"
 #include "train/backprop.h"
+#include "train/bias_update.h"
 #include "train/feed.h"
 #include "train/gradient_sum.h"
 #include "train/optimizer.h"
@@ -29,6 +30,7 @@ typedef struct {
     double rate, last_share;            /* the highest learning rate, the share of it that is left at the end */
     double warmup;                      /* share of the steps below 1, else steps */
     double vision_rate, projector_rate; /* times rate, for these parts; 1: as the rest */
+    float bias_rate;                    /* steps of the routers' correction bias; 0: it stays */
     BackpropOptions backprop;
     bool skip_bad;
     int feed_threads;
@@ -61,6 +63,7 @@ typedef struct {
     const SampleRules *rules;
     Params params;
     Adam adam;
+    BiasUpdates bias;
     Backprop backprop;
     Ranks ranks;
     GradientSum *sum;

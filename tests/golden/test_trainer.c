@@ -220,6 +220,49 @@ static void a_small_set_is_learnt_by_heart(void **state)
     temp_close(&folder);
 }
 
+/* The busiest expert's load over an even one, mean over the last steps of a run in which nothing else moves. */
+static double settled_load(TestRun *r, float rate)
+{
+    TrainerOptions o = small_run();
+    double sum = 0;
+    o.rate = 0;
+    o.epochs = 20;
+    o.bias_rate = rate;
+    open_run(r, "micro-mla-noaux", &o, 1);
+    run_to(r, 50);
+    for (int i = 0; i < 10; i++) sum += step_once(r).busiest;
+    return sum / 10;
+}
+
+static void the_bias_evens_out_the_load(void **state)
+{
+    TestRun still, moved, resumed;
+    Error e;
+    (void)state;
+    const double before = settled_load(&still, 0), after = settled_load(&moved, 0.01f);
+    printf("# busiest expert over an even load: %.2f, with --bias-update %.2f\n", before, after);
+    assert_true(after < 0.75 * before);
+    const char *saved = temp_path(&moved.folder, "run.safetensors");
+    if (!trainer_save(&moved.trainer, saved, &e)) fail_msg("%s", e.text);
+    open_run(&resumed, "micro-mla-noaux", &moved.options, 1);
+    if (!trainer_resume(&resumed.trainer, saved, false, &e)) fail_msg("%s", e.text);
+    step_once(&moved), step_once(&resumed);
+    assert_true(moved.trainer.bias.n > 0);
+    for (int i = 0; i < moved.trainer.bias.n; i++) {
+        const BiasLayer *l = &moved.trainer.bias.layer[i];
+        assert_memory_equal(l->bias, resumed.trainer.bias.layer[i].bias, (size_t)l->n * sizeof *l->bias);
+    }
+    const char *folder = temp_path(&moved.folder, "learnt"); /* what was learnt holds the bias that moved */
+    Model m;
+    if (!trainer_write_result(&moved.trainer, folder, &e) || !model_open(&m, folder, &e)) fail_msg("%s", e.text);
+    const BiasLayer *l = &moved.trainer.bias.layer[0];
+    const float *written = m.weights.language.layer[l->layer].moe.router.correction_bias.data;
+    for (int i = 0; i < l->n; i++) assert_true(fabs((double)written[i] - (double)l->bias[i]) < 0.01);
+    model_close(&m);
+    folder_remove(folder);
+    close_run(&still), close_run(&moved), close_run(&resumed);
+}
+
 static void other_settings_are_listed(void **state)
 {
     Error e;
@@ -283,5 +326,5 @@ static void numbers_that_are_not_finite_end_the_run(void **state)
 }
 
 TEST_MAIN(TEST(a_resumed_run_has_the_bits_of_a_whole_one), TEST(what_was_learnt_is_a_model),
-          TEST(a_small_set_is_learnt_by_heart), TEST(other_settings_are_listed), TEST(other_parameters_are_refused),
-          TEST(numbers_that_are_not_finite_end_the_run))
+          TEST(a_small_set_is_learnt_by_heart), TEST(the_bias_evens_out_the_load), TEST(other_settings_are_listed),
+          TEST(other_parameters_are_refused), TEST(numbers_that_are_not_finite_end_the_run))

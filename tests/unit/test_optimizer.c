@@ -171,7 +171,7 @@ static void muon_equals_its_definition(void **state)
 static void bias_moves_against_the_load(void **state)
 {
     (void)state;
-    const int load[4] = { 10, 4, 2, 0 }; /* the mean is 4 */
+    const double load[4] = { 10, 4, 2, 0 }; /* the mean is 4 */
     float bias[4] = { 0.5f, 0.5f, 0.5f, 0.5f };
     bias_update(bias, load, 4, 0.25f);
     assert_true(bias[0] == 0.25f && bias[1] == 0.5f && bias[2] == 0.75f && bias[3] == 0.75f);
