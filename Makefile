@@ -88,10 +88,10 @@ $(FONT_DIR)/unifont.hex:
 	@echo "$@ is not there: run 'make deps', which installs what docs/dependencies.md lists" >&2; exit 1
 
 # The page of `vl2 serve`, in the binary.
-$(BUILD)/gen/web_files.h: tools/embed_files.c $(wildcard web/*)
+$(BUILD)/gen/web_files.h: tools/embed_files.c $(wildcard web/*.* web/vendor/* web/examples/*)
 	@mkdir -p $(@D)
 	$(HOST_CC) -std=c11 -D_GNU_SOURCE -O1 $(WARN) $< -o $(@D)/embed_files
-	$(@D)/embed_files web > $@.part && mv $@.part $@
+	$(@D)/embed_files web vendor examples > $@.part && mv $@.part $@
 $(BUILD)/src/serve/assets.o: $(BUILD)/gen/web_files.h
 
 # One translation unit for each instruction set, with its own flags; all else is compiled for the baseline.

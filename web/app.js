@@ -1,54 +1,349 @@
-'use strict';
-// One question and its pictures; the answer as it is made.
-const at = id => document.getElementById(id);
-let running = null;
+// app.js - the page: what its controls do. The conversation that is shown, and the one answer that is in the making.
+import { addTurn, lastQuestion, newTalk, picturesOf, removeTurn, showBranch, shownPath } from './talk.js';
+import { at, copyText, el, showStatus } from './dom.js';
+import { clearComposer, composed, count, showHint, startComposer, takeExample, takePicturesFromOutside } from './composer.js';
+import { drawList, exportTalks, importTalks, keepTalk, showAsCurrent, startList } from './list.js';
+import { EXAMPLES, examplePictures } from './examples.js';
+import { fillTurn, makeRequest } from './asking.js';
+import { language, setLanguage, t, translatePage } from './language.js';
+import { models, props } from './server.js';
+import { nameOfDataUrl, needPictures } from './pictures.js';
+import { openEditor, putText, turnElements } from './turns.js';
+import { RECIPES, recipe } from './recipe.js';
+import { apiKey } from './store.js';
+import { drawSettings } from './settings.js';
+import { drawTray } from './tray.js';
 
-const dataUrl = file => new Promise((resolve, reject) => {
-  const reader = new FileReader();
-  reader.onload = () => resolve(reader.result);
-  reader.onerror = () => reject(reader.error);
-  reader.readAsDataURL(file);
-});
+let talk = newTalk();
+let running = null; // { abort, talk, turn }
+let lastRequest = null;
+let about = { context: 0, tiles: { most_pictures_cut: 2 } }; // what /props tells of the model
 
-async function question() {
-  const pictures = await Promise.all([...at('pictures').files].map(dataUrl));
-  const parts = pictures.map(url => ({ type: 'image_url', image_url: { url } }));
-  return [...parts, { type: 'text', text: at('question').value }];
+// ---- the conversation ----
+
+const NEAR_END = 80; // pixels
+
+const isAtEnd = () => at('turns').scrollHeight - at('turns').scrollTop - at('turns').clientHeight < NEAR_END;
+const goToEnd = () => { at('turns').scrollTop = at('turns').scrollHeight; };
+
+// Keeps the end in sight, unless the reader went up.
+function changingTurns(change) {
+  const follow = isAtEnd();
+  change();
+  if (follow) goToEnd();
+  at('newest').hidden = isAtEnd();
 }
 
-function take(event) {
-  const data = event.replace(/^data: /, '');
-  if (data === '[DONE]' || !data.startsWith('{')) return;
-  const chunk = JSON.parse(data);
-  if (chunk.error) throw new Error(chunk.error.message);
-  at('answer').textContent += chunk.choices[0]?.delta?.content ?? '';
+const exampleButton = example => {
+  const text = example[language()] ?? t('modeSame');
+  return el('li', {}, el('button', { type: 'button', onclick: () => useExample(example) },
+    el('img', { src: `examples/${example.files[0]}`, alt: '' }),
+    el('span', {}, example.mode === 'locate' ? `${t('modeLocate')}: ${text}` : text)));
+};
+
+const welcome = () => el('div', { class: 'welcome' }, el('h2', {}, t('welcome')), el('p', { class: 'dim' }, t('welcomeMore')),
+  el('h3', {}, t('examples')), el('ul', { class: 'examples' }, EXAMPLES.map(exampleButton)));
+
+function showContext(path) {
+  const used = path.findLast(turn => turn.usage)?.usage.total_tokens ?? 0;
+  at('context').hidden = !about.context;
+  at('context-meter').max = about.context;
+  at('context-meter').value = used;
+  at('context-text').textContent = `${used} / ${about.context}`;
+  at('context-meter').setAttribute('aria-label', t('context', used, about.context));
+  at('context').title = t('context', used, about.context);
 }
 
-async function ask() {
-  running = new AbortController();
-  at('answer').textContent = '';
-  const reply = await fetch('v1/chat/completions', {
-    method: 'POST', signal: running.signal, headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ stream: true, messages: [{ role: 'user', content: await question() }] }),
+function showTalk() {
+  const path = shownPath(talk);
+  changingTurns(() => at('turns').replaceChildren(...(path.length ? turnElements(talk, path, ACTIONS) : [welcome()])));
+  showContext(path);
+}
+
+async function openTalk(other) {
+  talk = other ?? newTalk();
+  await needPictures(picturesOf(talk));
+  showAsCurrent(talk);
+  showTalk();
+  goToEnd();
+  count();
+}
+
+function startOver() {
+  openTalk(null);
+  clearComposer();
+  showStatus(t('resetDone'));
+  if (isNarrow()) toggleList(false);
+  at('entry').focus();
+}
+
+async function useExample(example) {
+  await takeExample({ mode: example.mode, text: example[language()] }, await examplePictures(example));
+}
+
+// ---- an answer in the making ----
+
+const PROGRESS = {
+  queued: p => [t('queued', p.ahead)],
+  pictures: p => [t('encoding', p.tiles_done, p.tiles), p.tiles_done / p.tiles],
+  prompt: p => [t('reading', p.prompt_done, p.prompt), p.prompt_done / p.prompt],
+  answer: () => [t('generating')],
+};
+
+function showProgress(text, share) {
+  showStatus(text);
+  at('progress').hidden = share === undefined;
+  at('progress').value = share ?? 0;
+}
+
+function showRunning(run) {
+  running = run;
+  at('send').hidden = Boolean(run);
+  at('stop').hidden = !run;
+  at('progress').hidden = true;
+}
+
+function errorText(error) {
+  if (error.status === 401) return t('keyNeeded');
+  if (error.status === 413) return t('tooLarge', error.message);
+  if (error.code === 'context_length_exceeded') return t('tooLong', error.message);
+  return error instanceof TypeError ? t('gone') : error.message;
+}
+
+function fail(turn, error) {
+  if (error.name === 'AbortError') {
+    turn.finish = 'cancelled';
+    return showStatus(t('stopDone'));
+  }
+  turn.error = errorText(error);
+  showStatus(turn.error, true);
+}
+
+// Markdown is made anew once a frame at most.
+function painter(turn) {
+  let waits = false, begun = false;
+  return () => {
+    if (waits) return;
+    if (!begun) showProgress(t('generating'));
+    begun = waits = true;
+    requestAnimationFrame(() => {
+      const root = at('turns').querySelector(`.running[data-turn="${turn.id}"]`);
+      waits = false;
+      if (root && running?.talk === talk) changingTurns(() => putText(root, turn));
+    });
+  };
+}
+
+// `turn`: the answer, new or to be continued; `end`: the last turn that is sent.
+async function makeAnswer(turn, end) {
+  const abort = new AbortController(), owner = talk;
+  Object.assign(turn, { finish: null, error: null, boxes: null });
+  showRunning({ abort, talk, turn });
+  showTalk();
+  goToEnd();
+  showProgress(t('generating'));
+  try {
+    const { request, shown, forgotten } = await makeRequest(owner, end, at('model').value, end === turn);
+    turn.shown = shown;
+    lastRequest = request;
+    await fillTurn(turn, request, abort.signal, {
+      grown: painter(turn),
+      progress: p => showProgress(...PROGRESS[p.state](p)),
+      wait: n => showProgress(t('waiting', n)),
+    });
+    showStatus(forgotten ? t('forgot', forgotten) : t('success'));
+  } catch (error) {
+    fail(turn, error);
+  }
+  showRunning(null);
+  await keepTalk(owner);
+  if (owner === talk) showTalk();
+}
+
+async function answerTo(question) {
+  await makeAnswer(addTurn(talk, question.id, 'assistant', {}), question);
+}
+
+async function send() {
+  const { text, pictures } = composed();
+  if (running) return;
+  if (!text && !pictures.length) return showStatus(t('emptyContext'), true);
+  const question = addTurn(talk, talk.last, 'user', { text, pictures });
+  clearComposer();
+  await keepTalk(talk);
+  showAsCurrent(talk);
+  await answerTo(question);
+}
+
+const stop = () => running?.abort.abort();
+
+const ACTIONS = {
+  async edit(turn, text) {
+    if (!running) await answerTo(addTurn(talk, turn.parent, 'user', { text, pictures: turn.pictures }));
+  },
+  async again(turn) {
+    if (!running) await answerTo(talk.turns[turn.parent]);
+  },
+  async resume(turn) {
+    if (!running) await makeAnswer(turn, turn);
+  },
+  async removeLast() {
+    if (running) return;
+    removeTurn(talk, lastQuestion(talk));
+    await keepTalk(talk);
+    showTalk();
+    showStatus(t('removeDone'));
+  },
+  show(turn) {
+    showBranch(talk, turn);
+    keepTalk(talk);
+    showTalk();
+  },
+};
+
+function editLast() {
+  const question = lastQuestion(talk);
+  const root = question && at('turns').querySelector(`[data-turn="${question.id}"]`);
+  if (root && !root.querySelector('.editor')) openEditor(root, question, ACTIONS);
+}
+
+// ---- the server ----
+
+async function readModel() {
+  about = await props(at('model').value);
+  showContext(shownPath(talk));
+  count();
+}
+
+async function readServer() {
+  try {
+    const list = await models();
+    at('model').replaceChildren(...list.map(m => el('option', { value: m.id }, m.id)));
+    await readModel();
+  } catch (error) {
+    showStatus(errorText(error), true);
+  }
+}
+
+// ---- dialogs ----
+
+const pageUrl = () => new URL('.', location.href).href.replace(/\/$/, '');
+
+function showCode(kind) {
+  const text = lastRequest && recipe(kind, lastRequest, nameOfDataUrl, pageUrl(), apiKey() !== '');
+  at('code-text').textContent = text ?? t('noRequest');
+  at('code-kinds').replaceChildren(...RECIPES.map(name => el('button', { type: 'button', class: 'small',
+    'aria-pressed': String(name === kind), onclick: () => showCode(name) }, name)),
+  el('button', { type: 'button', class: 'small', disabled: !text, onclick: () => copyText(text) }, t('copy')));
+}
+
+function openCode() {
+  showCode(RECIPES[0]);
+  at('code').showModal();
+}
+
+function openSettings() {
+  drawSettings();
+  at('settings').showModal();
+}
+
+const KEY_LIST = [['Enter', 'keySend'], ['Shift+Enter', 'keyLine'], ['Esc', 'keyStop'], ['↑', 'keyEdit'],
+  ['Ctrl+Shift+O', 'keyNew'], ['Ctrl+K', 'keySearch'], ['Ctrl+B', 'keyList'], ['?', 'keyHelp']];
+
+function openKeys() {
+  at('keys-list').replaceChildren(...KEY_LIST.flatMap(([key, what]) => [el('dt', {}, el('kbd', {}, key)), el('dd', {}, t(what))]));
+  at('keys').showModal();
+}
+
+// ---- the list beside ----
+
+const isNarrow = () => matchMedia('(max-width: 48rem)').matches;
+
+function toggleList(on = document.body.classList.contains('no-list')) {
+  document.body.classList.toggle('no-list', !on);
+  at('list-button').setAttribute('aria-expanded', String(on));
+}
+
+function openSearch() {
+  toggleList(true);
+  at('search').focus();
+}
+
+// ---- keys ----
+
+const isTyping = target => target.matches?.('input, textarea, select');
+
+const WITH_CONTROL = { k: openSearch, b: () => toggleList() };
+
+function pageKey(event) {
+  const control = event.ctrlKey || event.metaKey;
+  const act = control && event.shiftKey && event.key.toLowerCase() === 'o' ? startOver
+    : control && !event.shiftKey ? WITH_CONTROL[event.key]
+      : event.key === '?' && !isTyping(event.target) ? openKeys : null;
+  if (event.key === 'Escape' && !document.querySelector('dialog[open]')) return stop();
+  if (!act) return;
+  event.preventDefault();
+  act();
+}
+
+function entryKey(event) {
+  if (event.isComposing) return; // an input method's Enter ends the word
+  if (event.key === 'Enter' && !event.shiftKey) {
+    event.preventDefault();
+    send();
+  } else if (event.key === 'ArrowUp' && !at('entry').value) {
+    event.preventDefault();
+    editLast();
+  }
+}
+
+// ---- the beginning ----
+
+function translateAll() {
+  translatePage();
+  showHint();
+  drawTray();
+  drawList();
+  showTalk();
+}
+
+function startChoices() {
+  at('language').value = language();
+  at('language').onchange = e => { setLanguage(e.target.value); translateAll(); };
+  at('theme').value = document.documentElement.dataset.theme;
+  at('theme').onchange = e => {
+    document.documentElement.dataset.theme = e.target.value;
+    localStorage.setItem('vl2.theme', e.target.value);
+  };
+  at('model').onchange = readModel;
+  document.addEventListener('keychanged', readServer);
+}
+
+function startButtons() {
+  const CLICKS = { 'new-talk': startOver, stop, 'code-button': openCode, 'settings-button': openSettings, 'keys-button': openKeys,
+    newest: goToEnd, export: exportTalks, import: () => at('import-file').click(), 'list-button': () => toggleList() };
+  for (const [id, act] of Object.entries(CLICKS)) at(id).addEventListener('click', () => act());
+  at('composer').addEventListener('submit', e => { e.preventDefault(); send(); });
+  at('entry').addEventListener('keydown', entryKey);
+  at('search').addEventListener('input', drawList);
+  at('import-file').onchange = async e => { await importTalks(e.target.files[0]); e.target.value = ''; };
+  at('turns').addEventListener('scroll', () => { at('newest').hidden = isAtEnd(); });
+  document.addEventListener('keydown', pageKey);
+}
+
+async function start() {
+  startChoices();
+  startButtons();
+  takePicturesFromOutside();
+  startComposer({ model: () => at('model').value, earlier: () => shownPath(talk).flatMap(turn => turn.pictures),
+    tilesUpTo: () => about.tiles.most_pictures_cut });
+  toggleList(!isNarrow());
+  translateAll();
+  await startList(other => {
+    openTalk(other);
+    if (isNarrow()) toggleList(false);
   });
-  if (!reply.ok) throw new Error((await reply.json()).error.message);
-  const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = '';
-  for (let part; !(part = await reader.read()).done;) {
-    const events = (rest + part.value).split('\n\n');
-    rest = events.pop();
-    events.forEach(take);
-  }
+  await readServer();
 }
 
-at('ask').addEventListener('submit', async e => {
-  e.preventDefault();
-  at('send').disabled = true;
-  at('stop').hidden = false;
-  try { await ask(); } catch (error) {
-    if (error.name !== 'AbortError') at('answer').textContent += '\n' + error.message;
-  }
-  at('send').disabled = false;
-  at('stop').hidden = true;
-});
-at('stop').addEventListener('click', () => running?.abort());
+start();

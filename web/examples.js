@@ -1,0 +1,20 @@
+// examples.js - one for each of the official demo's, with pictures of ours: { en, zh: what is asked, files, mode }.
+import { makePicture } from './pictures.js';
+
+export const EXAMPLES = [
+  { mode: 'locate', files: ['giraffe.png'], en: 'the giraffe', zh: '长颈鹿' },
+  { mode: 'locate', files: ['giraffe.png'], en: 'the cyan moon', zh: '青色的月亮' },
+  { mode: 'locate', files: ['rings.png'], en: 'the orange ring', zh: '橙色的圆环' },
+  { mode: 'describe', files: ['rings.png'], en: 'Describe the image.', zh: '描述这张图片。' },
+  { mode: 'same', files: ['lemon-a.png', 'lemon-b.png'] },
+  { mode: 'ask', files: ['chart.png'], en: 'Which bar is the highest?', zh: '哪根柱子最高？' },
+  { mode: 'ask', files: ['lemon-a.png', 'lemon-b.png', 'lemon-c.png'],
+    en: 'This is the first image: <image>\nThis is the second image: <image>\nThis is the third image: <image>\nIn which image is the lemon?',
+    zh: '这是第一张图片：<image>\n这是第二张图片：<image>\n这是第三张图片：<image>\n柠檬在哪张图片里？' },
+  { mode: 'ask', files: ['word.png'], en: 'Read the text.', zh: '读出图中的文字。' },
+];
+
+export async function examplePictures(example) {
+  return Promise.all(example.files.map(async name =>
+    makePicture(await (await fetch(`examples/${name}`)).blob(), name)));
+}
