@@ -49,7 +49,7 @@ HAVE_MPI = $(eval HAVE_MPI := $(shell $(PKG_CONFIG) --exists ompi-c 2>/dev/null 
 OTHER_RANKS = $(if $(HAVE_MPI),src/train/ranks_alone.c,src/train/ranks_mpi.c)
 LIB_SRC = $(filter-out $(OTHER_RANKS),$(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c)))
 CLI_SRC := $(wildcard src/cli/*.c)
-LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
+LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o) $(BUILD)/src/format/default_model.o
 # The library for others has what include/vl2.h leads to; training, serving (which alone need HTTP) and evaluation are the program's.
 SHOWN_OBJ := $(filter-out $(BUILD)/src/train/% $(BUILD)/src/serve/% $(BUILD)/src/eval/%,$(LIB_OBJ))
 SHOWN_PACKAGES = $(filter-out libmicrohttpd,$(PACKAGES))
@@ -57,7 +57,6 @@ CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
 INSIDE  := $(BUILD)/inside.a
 VL2     := $(BUILD)/vl2
 LIB     := $(BUILD)/libvl2.a $(BUILD)/libvl2.so
-DEFAULT_MODEL := $(BUILD)/models/default
 # Test programs: one for each tests/<kind>/test_*.c; each ends by printing TAP (cmocka).
 TEST_SRC := $(sort $(wildcard tests/*/test_*.c))
 TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)
@@ -66,7 +65,7 @@ TOOLS    := $(TOOL_SRC:%.c=$(BUILD)/%)
 
 .PHONY: all lib tools tests demo test check check-aarch64 bench bench-kernels eval install uninstall deps deps-test deps-check deps-aarch64 layers \
         check-baseline format format-check cli-update clean help
-all: $(VL2) $(DEFAULT_MODEL)/config.json ## build the program, $(BUILD)/vl2, and its test model
+all: $(VL2) ## build the program, $(BUILD)/vl2
 lib: $(LIB) ## build the library, $(BUILD)/libvl2.a and .so
 tools: $(TOOLS) ## build make_model and others into $(BUILD)/tools
 tests: $(TESTS)
@@ -76,6 +75,11 @@ tests: $(TESTS)
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(ISA_$(basename $(notdir $<))) -MMD -MP -c $< -o $@
+
+# The model in the binary (models/README.md).
+$(BUILD)/src/format/default_model.o: src/format/default_model.S models/default.gguf
+	@mkdir -p $(@D)
+	$(CC) -c $< -o $@
 
 # The font in the binary: tables made from Debian's package unifont by a tool that needs nothing of ours.
 FONT_DIR ?= /usr/share/unifont
@@ -136,12 +140,6 @@ $(BUILD)/tests/golden/test_ranks: | $(VL2)
 $(BUILD)/tools/%: tools/%.c $(INSIDE)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $< $(INSIDE) $(LDLIBS_ALL) -o $@
-
-# The model that answers without -m. Until one is trained: random weights, always the same.
-TOKENIZER_FROM = tests/data/golden/micro-mha
-$(DEFAULT_MODEL)/config.json: $(BUILD)/tools/make_model $(TOKENIZER_FROM)/tokenizer.json
-	@rm -rf $(@D) && mkdir -p $(dir $(@D))
-	$(RUN) $< --shape micro-mha --tokenizer-from $(TOKENIZER_FROM) -o $(@D)
 
 # ---- packages -------------------------------------------------------------------------------------------------------
 
@@ -205,7 +203,7 @@ check-aarch64: deps-aarch64 ## build for aarch64 and test it in an emulator
 	    "qemu-aarch64 -cpu cortex-a53 build/aarch64-release/tests/kernels/test_kernels"
 
 bench: all ## measure MODEL=DIR against this machine's limits; BENCH="--quick ..." are options of vl2 bench
-	@$(if $(MODEL),,echo "bench: without MODEL=DIR this is the micro test model: it shows that the bench runs, no more."; \
+	@$(if $(MODEL),,echo "bench: without MODEL=DIR this is the default model, 6 M parameters: it shows that the bench runs, no more."; \
 	    echo "For the shape of tiny with random weights, 6.7 GB: $(BUILD)/tools/make_model --shape tiny -o build/tiny";)
 	$(VL2) bench $(if $(MODEL),-m $(MODEL)) $(BENCH)
 eval: all tools ## ask the default model (or MODEL=DIR) its held-out questions, after each quantisation preset and blindly

@@ -10,8 +10,8 @@ count=${COUNT:-1980}
 vl2=$build/vl2
 data=$out/Scenes_held_out.tsv
 mkdir -p "$out"
-[ -n "$model" ] || model=$build/models/default
-stamp="$count $(cat "$model"/*.safetensors | cksum)"
+[ -n "$model" ] || model=models/default.gguf
+stamp="$count $(find -L "$model" -type f \( -name '*.safetensors' -o -name '*.gguf' \) -exec cat {} + | cksum)"
 [ "$(cat "$out/stamp" 2>/dev/null)" = "$stamp" ] || rm -rf "${out:?}"/* # another model, or other questions
 echo "$stamp" >"$out/stamp"
 if [ ! -s "$data" ]; then
@@ -28,7 +28,7 @@ ask() {
 }
 
 # The model under a name of its own, so that the files are called the same wherever it lies.
-ln -sfn "$(cd "$model" && pwd)" "$out/model"
+ln -sfn "$(realpath "$model")" "$out/model"
 ask "$out/model"
 ask "$out/model" --blind
 for preset in q8 q4 q4-small; do

@@ -3,7 +3,7 @@
 # or takes it out again:             install_files.sh --remove DESTDIR PREFIX
 #
 #   bin/vl2   include/vl2.h   lib/libvl2.a, libvl2.so.VERSION and its links   lib/pkgconfig/vl2.pc
-#   share/vl2/models/default, which answers without -m   share/man/man1/vl2.1   completion for bash
+#   share/man/man1/vl2.1   completion for bash
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -11,13 +11,12 @@ if [ "$1" = --remove ]; then
     to=$2$3
     rm -f "$to"/bin/vl2 "$to"/include/vl2.h "$to"/lib/libvl2.* "$to"/lib/pkgconfig/vl2.pc "$to"/share/man/man1/vl2.1 \
         "$to"/share/bash-completion/completions/vl2
-    rm -rf "$to"/share/vl2
     exit
 fi
 build=$1 to=$2$3 prefix=$3 version=$4 packages=$5
 so=libvl2.so.${version%%.*}
 
-install -d "$to/bin" "$to/include" "$to/lib/pkgconfig" "$to/share/vl2/models/default" "$to/share/man/man1" \
+install -d "$to/bin" "$to/include" "$to/lib/pkgconfig" "$to/share/man/man1" \
     "$to/share/bash-completion/completions"
 install -m 755 "$build/vl2" "$to/bin/vl2"
 install -m 644 include/vl2.h "$to/include/vl2.h"
@@ -25,7 +24,6 @@ install -m 644 "$build/libvl2.a" "$to/lib/libvl2.a"
 install -m 755 "$build/libvl2.so" "$to/lib/libvl2.so.$version"
 ln -sf "libvl2.so.$version" "$to/lib/$so"
 ln -sf "$so" "$to/lib/libvl2.so"
-install -m 644 "$build"/models/default/* "$to/share/vl2/models/default/"
 cat >"$to/lib/pkgconfig/vl2.pc" <<END
 prefix=$prefix
 libdir=\${prefix}/lib

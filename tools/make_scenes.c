@@ -26,6 +26,7 @@ static const char USAGE[] =
     "  --tasks LIST    ground,caption,region,what,count,colour,place,read,chart,several,map; \"ground:5,count\" gives\n"
     "                  weights. Default: all but map\n"
     "  --objects A-B   things in a scene, 1 to 5. Default: 1-3\n"
+    "  --letters N     characters of a printed text, at most; below 5 no words. Default: 5\n"
     "  --rounds K      questions about a picture, at most. Default: 3\n"
     "  --mixed-sizes   some scenes are two tiles wide or high\n"
     "  --emoji FILE    NotoColorEmoji.ttf; \"none\": shapes alone.\n"
@@ -119,7 +120,7 @@ static const char *const TASK_NAMES[TASKS] = { "ground", "caption", "region", "w
 
 typedef struct {
     const char *out, *emoji;
-    int count, first, least, most, rounds;
+    int count, first, least, most, rounds, letters;
     uint64_t seed;
     bool held_out, mixed_sizes;
     int weight[TASKS];
@@ -528,10 +529,10 @@ static bool ask_several(Talk *k, const Scene *s, int n)
 /* ---- printed text ---- */
 
 /* A word, a number, or letters by chance. */
-static void make_text(Rng *r, char out[16])
+static void make_text(Rng *r, int letters, char out[16])
 {
     static const char LETTERS[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    const int kind = draw_number(r, 0, 3), n = draw_number(r, 1, 5);
+    const int kind = draw_number(r, letters < 5 ? 2 : 0, 3), n = draw_number(r, 1, letters);
     if (kind == 0)
         snprintf(out, 16, "%s", WORDS[draw_number(r, 0, N_WORDS - 1)]);
     else if (kind == 1) {
@@ -551,7 +552,7 @@ static void make_printed(const Tool *t, Talk *k, Image *i)
     static const int DARK[] = { 0, 3, 5, 6, 8, 9 }; /* colours that can be read on every background */
     char text[16];
     Rng *r = &k->rng;
-    do make_text(r, text);
+    do make_text(r, t->o.letters, text);
     while (is_kept_text(text) && !t->o.held_out);
     int scale = draw_number(r, 2, 4);
     while (scale > 2 && text_width(text, scale) > SIDE - 4) scale--;
@@ -858,13 +859,14 @@ static bool take_value(Options *o, const char *name, const char *text, Error *e)
     if (strcmp(name, "--count") == 0) return take_number(name, text, 1, 999999, &o->count, e);
     if (strcmp(name, "--first") == 0) return take_number(name, text, 0, 999999, &o->first, e);
     if (strcmp(name, "--rounds") == 0) return take_number(name, text, 1, 20, &o->rounds, e);
+    if (strcmp(name, "--letters") == 0) return take_number(name, text, 1, 5, &o->letters, e);
     if (strcmp(name, "--seed") == 0) return o->seed = strtoull(text, NULL, 10), true;
     return fail(e, ERR_USAGE, "there is no option %s", name);
 }
 
 static bool take_options(Options *o, int argc, char **argv, Error *e)
 {
-    *o = (Options){ .count = 1000, .least = 1, .most = 3, .rounds = 3 };
+    *o = (Options){ .count = 1000, .least = 1, .most = 3, .rounds = 3, .letters = 5 };
     for (int i = 0; i < TASKS; i++) o->weight[i] = 1;
     o->weight[TASK_GROUND] = 3; /* the hard one */
     o->weight[TASK_MAP] = 0;

@@ -1,9 +1,10 @@
 /* pool.c - see pool.h.
  *
  * A job is published by raising `job`; workers that spin see it at once, sleepers are woken by the condition variable.
- * Tasks are taken from an atomic counter. A worker reports by raising `finished`; pool_run waits for all of them, so no
- * worker can look at a job after its context is gone. Spinning is short (a decode step has some hundred jobs a few
- * microseconds apart), then threads sleep: an idle engine costs nothing. */
+ * Tasks are taken from an atomic counter. Who takes tasks stands in the `gate`, which is open while there may be any left:
+ * pool_run closes it and waits for those who are inside, so no worker can look at a job after its context is gone, and a
+ * worker that the system lets run too late (a busy machine) is not waited for at all. Spinning is short (a decode step has
+ * some hundred jobs a few microseconds apart), then threads sleep: an idle engine costs nothing. */
 #include "base/pool.h"
 
 #include <assert.h>
@@ -23,21 +24,22 @@
 #define RELAX() ((void)0)
 #endif
 
-enum { SPINS = 4000, MAX_THREADS = 256 };
+enum { SPINS = 4000, MAX_THREADS = 256, CLOSED = 1 << 20 };
 
 struct Pool {
     int n_threads;
     pthread_t *thread; /* n_threads - 1 */
     pthread_mutex_t lock;
-    pthread_cond_t wake;
+    pthread_cond_t wake, left;
 
     PoolTask *task; /* the job: written before `job` is raised */
     void *context;
     int n;
-    atomic_int next;     /* the next task to hand out */
-    atomic_int finished; /* workers that are through with this job */
-    atomic_uint job;     /* number of jobs so far */
+    atomic_int next; /* the next task to hand out */
+    atomic_int gate; /* how many workers are inside; CLOSED more: nobody may come in */
+    atomic_uint job; /* number of jobs so far */
     atomic_int sleepers;
+    atomic_bool is_awaited; /* pool_run sleeps until the last worker has left */
     atomic_bool closing;
 };
 
@@ -72,6 +74,15 @@ static unsigned await_job(Pool *p, unsigned seen)
     return now;
 }
 
+static void take_part(Pool *p, int thread)
+{
+    if (atomic_fetch_add(&p->gate, 1) < CLOSED) take_tasks(p, thread);
+    if (atomic_fetch_sub(&p->gate, 1) - 1 != CLOSED || !atomic_load(&p->is_awaited)) return;
+    pthread_mutex_lock(&p->lock);
+    pthread_cond_signal(&p->left);
+    pthread_mutex_unlock(&p->lock);
+}
+
 static void *worker_main(void *arg)
 {
     Worker w = *(Worker *)arg;
@@ -80,8 +91,7 @@ static void *worker_main(void *arg)
     for (;;) {
         seen = await_job(w.pool, seen);
         if (atomic_load(&w.pool->closing)) return NULL;
-        take_tasks(w.pool, w.index);
-        atomic_fetch_add_explicit(&w.pool->finished, 1, memory_order_release);
+        take_part(w.pool, w.index);
     }
 }
 
@@ -109,6 +119,8 @@ Pool *pool_open(int n_threads, Error *e)
     if (want > MAX_THREADS) want = MAX_THREADS;
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
+    pthread_cond_init(&p->left, NULL);
+    atomic_init(&p->gate, CLOSED);
     p->thread = xcalloc((size_t)want, sizeof *p->thread);
     p->n_threads = 1;
     for (int i = 1; i < want; i++) {
@@ -133,6 +145,7 @@ void pool_close(Pool *p)
     publish(p);
     for (int i = 1; i < p->n_threads; i++) pthread_join(p->thread[i - 1], NULL);
     pthread_cond_destroy(&p->wake);
+    pthread_cond_destroy(&p->left);
     pthread_mutex_destroy(&p->lock);
     free(p->thread);
     free(p);
@@ -141,6 +154,19 @@ void pool_close(Pool *p)
 int pool_threads(const Pool *p)
 {
     return p->n_threads;
+}
+
+static void await_empty(Pool *p)
+{
+    for (int i = 0; i < SPINS; i++) {
+        if (atomic_load_explicit(&p->gate, memory_order_acquire) == CLOSED) return;
+        RELAX();
+    }
+    pthread_mutex_lock(&p->lock);
+    atomic_store(&p->is_awaited, true);
+    while (atomic_load(&p->gate) != CLOSED) pthread_cond_wait(&p->left, &p->lock);
+    atomic_store(&p->is_awaited, false);
+    pthread_mutex_unlock(&p->lock);
 }
 
 void pool_run(Pool *p, int n, PoolTask *task, void *context)
@@ -153,15 +179,11 @@ void pool_run(Pool *p, int n, PoolTask *task, void *context)
     p->context = context;
     p->n = n;
     atomic_store_explicit(&p->next, 0, memory_order_relaxed);
-    atomic_store_explicit(&p->finished, 0, memory_order_relaxed);
+    atomic_fetch_sub(&p->gate, CLOSED);
     publish(p);
     take_tasks(p, 0);
-    for (int i = 0; atomic_load_explicit(&p->finished, memory_order_acquire) != p->n_threads - 1; i++) {
-        if (i < SPINS)
-            RELAX();
-        else
-            sched_yield();
-    }
+    atomic_fetch_add(&p->gate, CLOSED);
+    await_empty(p);
 }
 
 typedef struct {

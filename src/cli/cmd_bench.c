@@ -262,14 +262,12 @@ static bool run_bench(Task *t, BenchArgs *a, BenchReport *r, Error *e)
 {
     Vl2Options o;
     Watch w = { .progress = { .shown = !a->notes.quiet && is_terminal(stderr) } };
-    char *path = engine_options(&o, &a->engine, &a->notes, e);
-    if (!path) return false;
+    engine_options(&o, &a->engine, &a->notes);
     t->plan.go_on = go_on;
     t->plan.context = &w;
     interrupt_install(false);
     const bool ok = bench_run(&o, &t->plan, r, e);
     progress_wipe(&w.progress);
-    free(path);
     return ok;
 }
 

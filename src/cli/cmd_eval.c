@@ -432,9 +432,9 @@ static int ask_model(Job *j, EvalArgs *a, Error *e)
     const EvalHooks hooks = { on_progress, on_bad, on_stop, &w };
     bool ok = name_files(j, model, e);
     a->engine.sequences = a->how.together;
-    char *path = ok ? engine_options(&o, &a->engine, &a->notes, e) : NULL;
+    engine_options(&o, &a->engine, &a->notes);
     interrupt_install_all();
-    Vl2Engine *engine = path ? vl2_open(&o, e) : NULL;
+    Vl2Engine *engine = ok ? vl2_open(&o, e) : NULL;
     const EvalPlan plan = { .task = j->task,
                             .data = a->what.data,
                             .name = j->name,
@@ -452,7 +452,6 @@ static int ask_model(Job *j, EvalArgs *a, Error *e)
     ok = engine && eval_run(&plan, engine, &hooks, &outcome, e);
     progress_wipe(&w.progress);
     vl2_close(engine);
-    free(path);
     if (ok) note_outcome(j, &outcome);
     if (ok && !outcome.stopped && outcome.has_answers)
         ok = score_own(j, model, e);

@@ -71,16 +71,11 @@ static json_t *json_of(const SelfTest *t)
 static int selftest(const Command *self, int argc, char **argv)
 {
     SelfTestArgs a = { .engine = ENGINE_DEFAULTS };
-    Error e;
     Vl2Options o;
     SelfTest t;
     int n, status;
     if (!args_begin(self, &a, argc, argv, &n, &status)) return status;
-    char *path = engine_options(&o, &a.engine, &a.notes, &e);
-    if (!path) {
-        args_free(self->group, &a);
-        return args_report(self, &e);
-    }
+    engine_options(&o, &a.engine, &a.notes);
     selftest_run(&(SelfTestOptions){ &o, a.what.pictures }, &t);
     if (a.what.json)
         print_json_line(json_of(&t));
@@ -88,7 +83,6 @@ static int selftest(const Command *self, int argc, char **argv)
         print_text(&t);
     status = t.verdict == VERDICT_BROKEN ? EXIT_WORK_FAILED : EXIT_OK;
     selftest_free(&t);
-    free(path);
     args_free(self->group, &a);
     const int written = finish_output();
     return written != EXIT_OK ? written : status;

@@ -306,10 +306,8 @@ static bool set_up(Setup *s, ServeArgs *a, Error *e)
     s->notes = (NoteArgs){ .quiet = a->notes.quiet, .verbose = a->notes.verbose };
     a->engine.sequences = a->limit.parallel;
     if (!check_place(&a->place, e) || !read_keys(s, &a->access, e)) return false;
-    char *path = engine_options(&s->options.engine, &a->engine, &s->notes, e);
-    if (!path) return false;
-    keep(&s->made, path);
-    if (!name_models(s, a, path, e)) return false;
+    engine_options(&s->options.engine, &a->engine, &s->notes);
+    if (!name_models(s, a, s->options.engine.model, e)) return false;
     ServerOptions *o = &s->options;
     o->host = strcmp(a->place.host, "localhost") == 0 ? "127.0.0.1" : a->place.host;
     o->port = a->place.port;

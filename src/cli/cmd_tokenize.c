@@ -27,7 +27,7 @@ typedef struct {
 static const Option OPTIONS[] = {
     OPTION_TEXT(
         T, model, "model", 'm', "MODEL",
-        "Model, a folder or a GGUF file, whose tokenizer is used. Default: the small test model that comes with vl2."),
+        "Model, a folder or a GGUF file, whose tokenizer is used. Default: the small model that comes with vl2."),
     OPTION_TEXT(T, tokenizer, "tokenizer", 0, "FILE", "A tokenizer.json instead of a model. Default: none."),
     OPTION_FLAG(T, decode, "decode", 0, "Ids in, text out. Default: text in, ids out."),
     OPTION_FLAG(
@@ -62,14 +62,12 @@ static Tokenizer *open_model(const char *model, Error *e)
 {
     Config config;
     Tokenizer *t = NULL;
-    char *path = model_path(model, e);
-    ModelSource *source = path ? model_source_open(path, e) : NULL;
+    ModelSource *source = model_source_open(model_or_default(model), e);
     if (source && config_read(&config, source, e)) {
         t = model_tokenizer(source, config.processor.pad_token, e);
         config_free(&config);
     }
     model_source_close(source);
-    free(path);
     return t;
 }
 

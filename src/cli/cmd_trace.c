@@ -131,8 +131,7 @@ static bool trace_answer(const TraceArgs *a, const Dialogue *d, Vl2Engine *engin
 
 static bool trace_gradients(const TraceArgs *a, Error *e)
 {
-    char *model = model_path(a->engine.model, e);
-    const GradientTrace g = { .model = model,
+    const GradientTrace g = { .model = model_or_default(a->engine.model),
                               .data = a->gradient.data,
                               .out = a->own.out,
                               .lora = a->engine.lora.n ? a->engine.lora.text[0] : NULL,
@@ -141,9 +140,7 @@ static bool trace_gradients(const TraceArgs *a, Error *e)
                               .adam_steps = a->gradient.adamw,
                               .pictures = image_options_of(&a->picture),
                               .added = a->question.raw_special ? ADDED_ALL : ADDED_GROUNDING };
-    const bool ok = model && gradient_trace(&g, e);
-    free(model);
-    return ok;
+    return gradient_trace(&g, e);
 }
 
 static bool work(TraceArgs *a, const char *prompt, Dialogue *d, Error *e)

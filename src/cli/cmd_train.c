@@ -28,12 +28,10 @@ typedef struct {
 
 static bool open_reading(Reading *r, const char *model, Error *e)
 {
-    char *path = model_path(model, e);
-    ModelSource *source = path ? model_source_open(path, e) : NULL;
+    ModelSource *source = model_source_open(model_or_default(model), e);
     const bool ok = source && config_read(&r->config, source, e) &&
                     (r->tokenizer = model_tokenizer(source, r->config.processor.pad_token, e));
     model_source_close(source);
-    free(path);
     return ok;
 }
 

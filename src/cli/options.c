@@ -10,12 +10,13 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "cli/terminal.h"
+#include "format/default_model.h"
 
 #define T EngineArgs
 const Option ENGINE_OPTIONS[] = {
     OPTION_TEXT(T, model, "model", 'm', "MODEL",
                 "A folder as published (Hugging Face layout), or a GGUF file of `vl2 quantize`. Default: the small "
-                "test model that comes with vl2."),
+                "model that comes with vl2, trained on drawn scenes."),
     OPTION_TEXTS(T, lora, "lora", 0, "DIR[:SCALE]",
                  "An adapter on top of the model: a PEFT directory, its scale times SCALE; repeatable. Default: none."),
     OPTION_CHOICE(T, compute, "compute", 0, "TYPE", "f32|bf16|auto", "dtype",
@@ -98,32 +99,9 @@ const Option NOTE_OPTIONS[] = {
 };
 #undef T
 
-/* Beside the program (as built: build/<mode>/vl2), or installed: bin/vl2 and share/vl2/models. */
-static const char *const MODEL_PLACES[] = { "models/default", "../../models/default", "../share/vl2/models/default" };
-
-char *default_model_path(void)
+const char *model_or_default(const char *model)
 {
-    char self[PATH_MAX];
-    const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0) return NULL;
-    self[n] = 0;
-    char *folder = path_folder(self), *found = NULL;
-    for (size_t i = 0; !found && i < sizeof MODEL_PLACES / sizeof *MODEL_PLACES; i++) {
-        char *model = path_join(folder, MODEL_PLACES[i]), *config = path_join(model, "config.json");
-        if (file_exists(config)) found = xstrdup(model);
-        free(config);
-        free(model);
-    }
-    free(folder);
-    return found;
-}
-
-char *model_path(const char *model, Error *e)
-{
-    if (model) return xstrdup(model);
-    char *path = default_model_path();
-    if (!path) fail(e, ERR_USAGE, "the default model is not beside this program: name a model with -m MODEL");
-    return path;
+    return model ? model : DEFAULT_MODEL_PATH;
 }
 
 static void write_note(void *context, int level, const char *text)
@@ -133,10 +111,9 @@ static void write_note(void *context, int level, const char *text)
     note("%s%s", level == 0 ? "warning: " : "", text);
 }
 
-char *engine_options(Vl2Options *o, const EngineArgs *a, NoteArgs *n, Error *e)
+void engine_options(Vl2Options *o, const EngineArgs *a, NoteArgs *n)
 {
-    char *path = model_path(a->model, e);
-    *o = (Vl2Options){ .model = path,
+    *o = (Vl2Options){ .model = model_or_default(a->model),
                        .compute = a->compute,
                        .cpu = a->cpu,
                        .threads = a->threads,
@@ -147,17 +124,13 @@ char *engine_options(Vl2Options *o, const EngineArgs *a, NoteArgs *n, Error *e)
                        .n_lora = a->lora.n,
                        .log = write_note,
                        .log_context = n };
-    return path;
 }
 
 Vl2Engine *open_engine(const EngineArgs *a, NoteArgs *n, Error *e)
 {
     Vl2Options o;
-    char *path = engine_options(&o, a, n, e);
-    if (!path) return NULL;
-    Vl2Engine *engine = vl2_open(&o, e);
-    free(path);
-    return engine;
+    engine_options(&o, a, n);
+    return vl2_open(&o, e);
 }
 
 Vl2Sampling sampling_of(const SamplingArgs *a)

@@ -57,14 +57,11 @@ extern const Option NOTE_OPTIONS[];
         .top_p = 1, .repetition_penalty = 1                                                                            \
     }
 
-/* The model to use without -m; caller frees. NULL: there is none beside this program. */
-char *default_model_path(void);
-/* The folder that -m names, or the default model's; caller frees. NULL and *e if there is none. */
-char *model_path(const char *model, Error *e);
+/* What -m names, or the model that comes with vl2. */
+const char *model_or_default(const char *model);
 
-/* Fills *o; returns the model's path, which o points to: caller frees. NULL and *e if there is none. `n` must stay where it
- * is as long as the engine lives: the engine's notes go through it. */
-char *engine_options(Vl2Options *o, const EngineArgs *a, NoteArgs *n, Error *e);
+/* Fills *o, which points into `a`. `n` must stay where it is as long as the engine lives: the engine's notes go through it. */
+void engine_options(Vl2Options *o, const EngineArgs *a, NoteArgs *n);
 Vl2Engine *open_engine(const EngineArgs *a, NoteArgs *n, Error *e);
 
 /* Points into `a`. */

@@ -7,7 +7,7 @@
 const Option TRAIN_OPTIONS[] = {
     OPTION_TEXT(T, model, "model", 'm', "MODEL",
                 "A folder as published (Hugging Face layout), or a GGUF file of `vl2 quantize`. Default: the small "
-                "test model that comes with vl2."),
+                "model that comes with vl2, trained on drawn scenes."),
     OPTION_INTEGER(T, threads, "threads", 0, "N", 0, 1024,
                    "Threads; changes time, never the result. Default: 0, one for each processor."),
     OPTIONS_END

@@ -214,9 +214,7 @@ static bool open_session(Session *s, Error *e)
     const TrainArgs *a = s->a;
     TrainerOptions o = trainer_options_of(a, &s->lora);
     o.ranks = &s->ranks;
-    char *path = model_path(a->model, e);
-    bool ok = path && model_open(&s->model, path, e) && (s->pool = pool_open(a->threads, e));
-    free(path);
+    const bool ok = model_open(&s->model, model_or_default(a->model), e) && (s->pool = pool_open(a->threads, e));
     if (!ok) return false;
     choose_targets(&s->lora, &s->model.config);
     s->rules = sample_rules_of(a);

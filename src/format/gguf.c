@@ -21,6 +21,7 @@ enum { VALUE_LEAST = 8 + 1 + 4 + 1, TENSOR_LEAST = 8 + 1 + 4 + 8 + 4 + 8 };
 
 struct Gguf {
     FileMap map;
+    bool is_borrowed; /* the map is not ours */
     char *path;
     GgufValue *value; /* sorted by key */
     int n_values;
@@ -428,6 +429,17 @@ Gguf *gguf_open(const char *path, Error *e)
     return NULL;
 }
 
+Gguf *gguf_open_bytes(const unsigned char *bytes, size_t n, const char *name, Error *e)
+{
+    Gguf *g = xcalloc(1, sizeof *g);
+    g->path = xstrdup(name);
+    g->map = (FileMap){ bytes, n };
+    g->is_borrowed = true;
+    if (read_all(g, e)) return g;
+    gguf_close(g);
+    return NULL;
+}
+
 void gguf_close(Gguf *g)
 {
     if (!g) return;
@@ -436,7 +448,7 @@ void gguf_close(Gguf *g)
     free(g->value);
     free(g->tensor);
     free(g->path);
-    file_unmap(&g->map);
+    if (!g->is_borrowed) file_unmap(&g->map);
     free(g);
 }
 

@@ -55,6 +55,8 @@ typedef struct Gguf Gguf; /* one mapped file; immutable */
 
 bool gguf_recognise(const char *path); /* a file that begins with "GGUF" */
 Gguf *gguf_open(const char *path, Error *e);
+/* The bytes of a file, which stay where they are; `name` is for messages. */
+Gguf *gguf_open_bytes(const unsigned char *bytes, size_t n, const char *name, Error *e);
 void gguf_close(Gguf *g); /* of NULL: nothing */
 
 const char *gguf_path(const Gguf *g);

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "format/default_model.h"
 #include "format/gguf_names.h"
 #include "format/safetensors.h"
 
@@ -59,12 +60,19 @@ static bool refuse_pickle(const char *path, Error *e)
     return false;
 }
 
+static bool open_source(ModelSource *s, Error *e)
+{
+    if (strcmp(s->path, DEFAULT_MODEL_PATH) == 0)
+        return (s->gguf = gguf_open_bytes(default_model_begin, (size_t)(default_model_end - default_model_begin),
+                                          s->path, e)) != NULL;
+    return refuse_pickle(s->path, e) && (!gguf_recognise(s->path) || (s->gguf = gguf_open(s->path, e)));
+}
+
 ModelSource *model_source_open(const char *path, Error *e)
 {
-    if (!refuse_pickle(path, e)) return NULL;
     ModelSource *s = xcalloc(1, sizeof *s);
     s->path = xstrdup(path);
-    if (!gguf_recognise(path) || (s->gguf = gguf_open(path, e))) return s;
+    if (open_source(s, e)) return s;
     model_source_close(s);
     return NULL;
 }

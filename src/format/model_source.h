@@ -8,6 +8,7 @@
 
 typedef struct ModelSource ModelSource;
 
+/* A folder, a GGUF file, or DEFAULT_MODEL_PATH. */
 ModelSource *model_source_open(const char *path, Error *e);
 void model_source_close(ModelSource *s); /* of NULL: nothing */
 

@@ -43,10 +43,9 @@ shows_only_the_header() {
 
 # docs/ask.c knows nothing but what was installed, and answers as the program does; "$@": how it is linked.
 example_answers() {
-    model=$tmp/usr/share/vl2/models/default
     picture=tests/data/golden/images/cat.png
     gcc -std=c11 -Wall -Wextra -Werror -I"$tmp/usr/include" docs/ask.c -o "$tmp/ask" "$@" &&
-        LD_LIBRARY_PATH="$tmp/usr/lib" "$tmp/ask" "$model" "$picture" 'A cat?' >"$tmp/example" &&
+        LD_LIBRARY_PATH="$tmp/usr/lib" "$tmp/ask" vl2:default "$picture" 'A cat?' >"$tmp/example" &&
         "$tmp/usr/bin/vl2" run -i "$picture" --max-tokens 100 'A cat?' >"$tmp/program" &&
         [ -s "$tmp/example" ] && cmp "$tmp/example" "$tmp/program"
 }
