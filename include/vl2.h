@@ -58,6 +58,9 @@ typedef struct {
     int context;         /* tokens that one conversation may have, prompt and answer; 0: 4096 */
     int sequences;       /* requests that run together; 0: 1. More wait their turn */
     int chunk;           /* prompt tokens in one step; 0: 512 */
+    int slice_ms; /* while an answer is made, other requests' pictures and prompts take about so long in a step, so
+                            that it does not fall silent; 0: a tile or a chunk at a time */
+    size_t picture_cache;    /* bytes of encoded pictures that are kept for later requests; 0: none */
     const char *const *lora; /* adapters on top of the model: PEFT directories, each "DIR" or "DIR:SCALE" */
     int n_lora;
     void (*log)(void *context, int level, const char *text); /* notes for a person; NULL: none. Level 0 is a warning */
@@ -124,6 +127,9 @@ typedef struct {
     bool show_special;   /* special tokens other than grounding tags appear in the text, too */
     const Vl2Bias *bias; /* added to the scores of tokens after the penalties */
     int n_bias;
+    const char
+        *format; /* what the answer has to be: "json", an object; "boxes"; or the text of a JSON schema (a subset, see
+                           docs/serving.md); tokens that would lead away are left out. NULL: free */
     int min_tokens; /* the answer cannot end by a token before it has so many */
     int likelihoods; /* report for each token of the answer its own likelihood and those of so many - 1 best ones; 0: none */
 } Vl2Sampling;

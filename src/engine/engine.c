@@ -51,13 +51,14 @@ static bool check_limits(const Vl2Options *o, Error *err)
         return fail(err, ERR_USAGE, "a context of %d tokens, expected 1 to %d", o->context, 1 << 22);
     if (o->sequences < 0 || o->sequences > 4096)
         return fail(err, ERR_USAGE, "%d sequences, expected 1 to 4096", o->sequences);
+    if (o->slice_ms < 0) return fail(err, ERR_USAGE, "slices of %d ms, expected 0 (none) or more", o->slice_ms);
     if (o->chunk < 0 || o->chunk > 1 << 20)
         return fail(err, ERR_USAGE, "a chunk of %d tokens, expected 1 to %d", o->chunk, 1 << 20);
     return true;
 }
 
 /* Step arena, cache and rows, all sized by the plan. */
-static bool take_memory(Vl2Engine *e, Error *err)
+static bool take_memory(Vl2Engine *e, size_t picture_cache, Error *err)
 {
     const LanguageConfig *c = &e->model.config.language;
     const DType cache_type = engine_compute(e) == COMPUTE_F32 ? DT_F32 : DT_BF16;
@@ -71,7 +72,11 @@ static bool take_memory(Vl2Engine *e, Error *err)
     if (!arena_open(&e->step, 2 * e->plan.step + traced, err)) return false;
     if (!kv_open(&e->cache, &shape, e->n_slots, e->context, err)) return false;
     e->run.arena = &e->step;
+    const ProjectorConfig *j = &e->model.config.projector;
+    const size_t side = (size_t)e->model.config.vision.image_size;
+    e->tiles = tile_cache_open(side * side * 3, (size_t)(j->grid * j->grid) * (size_t)j->n_embed, picture_cache);
     e->row = xcalloc(rows, sizeof *e->row);
+    atomic_store(&e->pages_free, e->cache.n_free);
     e->slot = xcalloc((size_t)e->n_slots, sizeof *e->slot);
     for (int i = 0; i < e->n_slots; i++) e->slot[i].key = xcalloc((size_t)e->context, sizeof *e->slot[i].key);
     return true;
@@ -90,10 +95,12 @@ static Vl2Engine *open_engine(const Model *shared, const Vl2Options *o, Error *e
 {
     Vl2Engine *e = xcalloc(1, sizeof *e);
     CpuLevel level = cpu_best();
+    e->making = monitor_open();
     e->log = (Log){ LOG_DEBUG, o->log, o->log_context };
     e->context = o->context ? o->context : 4096;
     e->n_slots = o->sequences ? o->sequences : 1;
     e->chunk = o->chunk ? o->chunk : 512;
+    e->slice = o->slice_ms / 1e3;
     if (e->chunk > e->context) e->chunk = e->context;
     e->shares_model = shared != NULL;
     bool ok = check_limits(o, err) && (!o->cpu || cpu_level_find(o->cpu, &level, err));
@@ -103,7 +110,7 @@ static Vl2Engine *open_engine(const Model *shared, const Vl2Options *o, Error *e
         ok = (e->pool = pool_open(o->threads, err)) != NULL;
         e->run.pool = e->pool;
     }
-    ok = ok && choose_compute(e, o->compute, level, err) && take_memory(e, err);
+    ok = ok && choose_compute(e, o->compute, level, err) && take_memory(e, o->picture_cache, err);
     if (ok) return e;
     vl2_close(e);
     return NULL;
@@ -126,6 +133,9 @@ void vl2_close(Vl2Engine *e)
     pool_close(e->pool);
     kv_close(&e->cache);
     arena_close(&e->step);
+    tile_cache_close(e->tiles);
+    token_order_close(e->order);
+    monitor_close(e->making);
     for (int i = 0; e->slot && i < e->n_slots; i++) free(e->slot[i].key);
     free(e->slot);
     free(e->row);

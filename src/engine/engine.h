@@ -8,9 +8,11 @@
 #include <stdatomic.h>
 
 #include "base/log.h"
+#include "base/monitor.h"
 #include "engine/plan.h"
 #include "engine/sampler.h"
 #include "engine/stop.h"
+#include "engine/tile_cache.h"
 #include "model/model.h"
 #include "model/prompt.h"
 #include "text/detokenize.h"
@@ -36,10 +38,17 @@ struct Vl2Engine {
     MemoryPlan plan;
     int context, chunk, n_slots;
     Slot *slot;
-    uint64_t clock;        /* steps so far */
-    BatchRow *row;         /* [chunk + n_slots] of the current step */
+    uint64_t clock;       /* steps so far */
+    BatchRow *row;        /* [chunk + n_slots] of the current step */
+    TileCache *tiles;     /* NULL: none is kept */
+    double slice;         /* seconds, see Vl2Options; 0: no slices */
+    double block_seconds; /* of a block of the vision tower, and of a prompt row: what they took lately */
+    double row_seconds;
+    atomic_int pages_free; /* of the cache; may be read from any thread */
     Vl2Request *first;     /* all requests, oldest first */
     bool wants_all_logits; /* for trace */
+    Monitor *making;       /* guards the next: requests are prepared on several threads */
+    TokenOrder *order;     /* for answers of a format; NULL until the first one */
     Log log;
 };
 
@@ -58,7 +67,9 @@ struct Vl2Request {
     float *projected;  /* [n_tiles][grid * grid][d] */
     Vector *image_row; /* [prompt.n_image_tokens] */
     int n_tiles, tiles_done;
-    int n_cached; /* positions whose keys are in the cache */
+    int blocks_done;  /* of the tile that is being encoded */
+    float *half_tile; /* its patches between two parts; NULL before the first pause */
+    int n_cached;     /* positions whose keys are in the cache */
     int n_reused;
     Ids output; /* room for `limit` is taken at submission */
     int32_t *stop_id;

@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 #include "image/image.h"
 #include "model/projector.h"
+#include "text/answer_format.h"
 
 const Vl2Sampling VL2_GREEDY = { .top_p = 1, .repetition_penalty = 1 };
 
@@ -211,6 +212,21 @@ static void take_ends(Vl2Request *r, const Vl2Sampling *o)
     stop_open(&r->stop, o->stop, o->n_stop);
 }
 
+/* The mask of the answer's format goes to the sampler. */
+static bool take_format(Vl2Request *r, const char *format, Error *e)
+{
+    Grammar g;
+    int start;
+    Vl2Engine *engine = r->engine;
+    if (!format) return true;
+    if (!answer_format(&g, &start, format, e)) return false;
+    monitor_enter(engine->making);
+    if (!engine->order) engine->order = token_order_open(engine->model.tokenizer);
+    monitor_leave(engine->making);
+    r->sampler.mask = token_mask_open(&g, start, engine->order);
+    return true;
+}
+
 bool request_prepare(Vl2Request *r, const Vl2Sampling *o, Error *e)
 {
     const Model *m = &r->engine->model;
@@ -219,6 +235,7 @@ bool request_prepare(Vl2Request *r, const Vl2Sampling *o, Error *e)
     const Ending ending = { r->stop_id, r->n_stop_ids, o->min_tokens };
     if (!sampler_open(&r->sampler, o, &ending, m->config.language.vocab_size, r->prompt.id, r->prompt.n, e))
         return false;
+    if (!take_format(r, o->format, e)) return false;
     make_keys(r);
     lay_out_images(r);
     r->output = (Ids){ xcalloc((size_t)r->limit, sizeof *r->output.id), 0, (size_t)r->limit };
@@ -284,6 +301,7 @@ void request_free(Vl2Request *r)
     free(r->likelihood);
     free(r->key);
     free(r->projected);
+    free(r->half_tile);
     free(r->image_row);
     free(r->box);
     free(r);

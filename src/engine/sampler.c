@@ -51,6 +51,7 @@ bool sampler_open(Sampler *s, const Vl2Sampling *o, const Ending *ending, int vo
     s->options.stop = NULL; /* the caller's arrays end with this call */
     s->options.stop_id = NULL;
     s->options.bias = NULL;
+    s->options.format = NULL;
     if (!check_options(o, e) || !check_bias(o, vocab, e)) return false;
     s->bias = xcalloc((size_t)o->n_bias, sizeof *s->bias);
     if (o->n_bias) memcpy(s->bias, o->bias, (size_t)o->n_bias * sizeof *s->bias);
@@ -69,7 +70,31 @@ void sampler_close(Sampler *s)
     free(s->count);
     free(s->seen);
     free(s->bias);
+    token_mask_close(s->mask);
     *s = (Sampler){ 0 };
+}
+
+static bool is_ending(const Sampler *s, int32_t id)
+{
+    for (int i = 0; i < s->ending.n; i++)
+        if (s->ending.id[i] == id) return true;
+    return false;
+}
+
+/* Leaves the tokens that the answer's format allows; where it allows nothing more, the end. */
+static void keep_format(Sampler *s)
+{
+    bool may_end;
+    const uint64_t *allowed = token_mask_allowed(s->mask, &may_end);
+    const int32_t known = token_mask_ids(s->mask);
+    bool any = false;
+    for (int32_t i = 0; i < s->vocab; i++) {
+        const bool keep = is_ending(s, i) ? may_end : i < known && token_mask_has(allowed, i);
+        any |= keep;
+        if (!keep) s->score[i] = -INFINITY;
+    }
+    for (int i = 0; !any && i < s->ending.n; i++)
+        if (s->ending.id[i] < s->vocab) s->score[s->ending.id[i]] = 0;
 }
 
 static void penalise(Sampler *s, const float *logits)
@@ -85,6 +110,7 @@ static void penalise(Sampler *s, const float *logits)
     for (int i = 0; i < o->n_bias; i++) s->score[s->bias[i].id] += s->bias[i].bias;
     for (int i = 0; s->n_taken < s->ending.least && i < s->ending.n; i++)
         if (s->ending.id[i] < s->vocab) s->score[s->ending.id[i]] = -INFINITY;
+    if (s->mask) keep_format(s);
 }
 
 static int32_t best_of(const float *score, int n)
@@ -227,6 +253,7 @@ int32_t sampler_next(Sampler *s, const float *logits)
     s->seen[id] = true;
     s->count[id]++;
     s->n_taken++;
+    if (s->mask) token_mask_take(s->mask, id);
     return id;
 }
 

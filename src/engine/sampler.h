@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/rng.h"
+#include "text/token_mask.h"
 #include "vl2.h"
 
 /* The tokens that end an answer, which it may not have before it is `least` tokens long. */
@@ -15,7 +16,8 @@ typedef struct {
 typedef struct {
     Vl2Sampling options; /* its arrays are the caller's and end with sampler_open() */
     Ending ending;
-    Vl2Bias *bias; /* [options.n_bias] */
+    Vl2Bias *bias;   /* [options.n_bias] */
+    TokenMask *mask; /* of the answer's format, set by who opened the sampler, closed with it; NULL: free */
     int n_taken;
     int vocab;
     float *score;   /* [vocab] scratch */

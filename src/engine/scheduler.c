@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "engine/engine.h"
 #include "model/projector.h"
 
@@ -79,24 +80,77 @@ static const uint8_t *tile_pixels(const Vl2Request *r, int tile, bool *again)
     return NULL;
 }
 
-/* Encodes the next tile. One at a time: a picture of ten tiles does not silence the other conversations. */
-static void encode_slice(Vl2Engine *e, Vl2Request *r)
+static bool somebody_answers(const Vl2Engine *e)
 {
-    const double begin = clock_now();
-    const size_t rows = (size_t)e->model.config.projector.grid * (size_t)e->model.config.projector.grid;
-    const size_t floats = rows * (size_t)e->model.config.projector.n_embed;
-    float *to = r->projected + (size_t)r->tiles_done * floats;
-    bool again = false;
-    const uint8_t *pixels = tile_pixels(r, r->tiles_done, &again);
-    if (again && !e->run.trace)
-        memcpy(to, to - floats, floats * sizeof(float)); /* who looks sees every tile encoded */
-    else {
-        arena_release(&e->step, 0);
-        memcpy(to, model_encode_tile(&e->run, &e->model, pixels)->data, floats * sizeof(float));
-    }
+    for (const Vl2Request *r = e->first; r; r = r->next)
+        if (r->state == REQUEST_DECODE) return true;
+    return false;
+}
+
+/* What `seconds` allow of work that lately took `each` for one unit; all of it where nobody waits. The first one shows how long
+ * it takes. */
+static int units_in(double seconds, double each, int all)
+{
+    if (seconds <= 0) return all;
+    const double n = each > 0 ? seconds / each : 1;
+    return n >= all ? all : n < 1 ? 1 : (int)n;
+}
+
+/* A running mean, of which the last few count. */
+static void learn(double *mean, double seconds, int units)
+{
+    const double each = seconds / units;
+    *mean = *mean > 0 ? 0.7 * *mean + 0.3 * each : each;
+}
+
+static void tile_is_done(Vl2Request *r)
+{
     r->tiles_done++;
+    r->blocks_done = 0;
     r->vision_news = true;
     if (r->tiles_done == r->n_tiles) r->state = REQUEST_PREFILL;
+}
+
+/* Some blocks of the tower for the tile, and its rows if they were the last. */
+static void encode_part(Vl2Engine *e, Vl2Request *r, const uint8_t *pixels, float *rows, int blocks)
+{
+    const double begin = clock_now();
+    const VisionConfig *v = &e->model.config.vision;
+    const int from = r->blocks_done, to = from + blocks;
+    arena_release(&e->step, 0);
+    const Tensor *x = model_tile_part(&e->run, &e->model, pixels, r->half_tile, from, to);
+    const size_t floats = (size_t)x->rows * (size_t)x->cols;
+    if (to < v->layers && !r->half_tile) r->half_tile = xcalloc(floats, sizeof *r->half_tile);
+    memcpy(to < v->layers ? r->half_tile : rows, x->data, floats * sizeof(float));
+    r->blocks_done = to;
+    learn(&e->block_seconds, clock_now() - begin, blocks);
+}
+
+/* Encodes the next tile, or if an answer waits meanwhile as many blocks of it as `seconds` allow. One tile at a time: a picture
+ * of ten does not silence the other conversations. */
+static void encode_slice(Vl2Engine *e, Vl2Request *r, double seconds)
+{
+    const double begin = clock_now();
+    const size_t grid = (size_t)e->model.config.projector.grid;
+    const size_t floats = grid * grid * (size_t)e->model.config.projector.n_embed;
+    float *rows = r->projected + (size_t)r->tiles_done * floats;
+    bool again = false;
+    const uint8_t *pixels = tile_pixels(r, r->tiles_done, &again);
+    const float *kept = e->run.trace          ? NULL /* who looks sees every tile encoded */
+                        : again               ? rows - floats
+                        : r->blocks_done == 0 ? tile_cache_find(e->tiles, pixels)
+                                              : NULL;
+    if (kept) {
+        memcpy(rows, kept, floats * sizeof *rows);
+        tile_is_done(r);
+    } else {
+        const int left = e->model.config.vision.layers - r->blocks_done;
+        encode_part(e, r, pixels, rows, units_in(seconds, e->block_seconds, left));
+        if (r->blocks_done == e->model.config.vision.layers) {
+            tile_cache_keep(e->tiles, pixels, rows);
+            tile_is_done(r);
+        }
+    }
     r->seconds_vision += clock_now() - begin;
 }
 
@@ -164,12 +218,14 @@ static void hand_out(Vl2Engine *e, const Batch *b, const Tensor *logits, double 
     }
 }
 
-static void run_language(Vl2Engine *e)
+/* seconds: what prompt rows may take, if an answer waits meanwhile. */
+static void run_language(Vl2Engine *e, double seconds)
 {
     const double begin = clock_now();
-    int n = 0, room = e->chunk;
+    int n = 0, room = units_in(seconds, e->row_seconds, e->chunk);
     for (const Vl2Request *r = e->first; r; r = r->next)
         if (r->state == REQUEST_DECODE) n = add_decode_row(e, r, n);
+    const int n_answers = n;
     for (const Vl2Request *r = e->first; r && room > 0; r = r->next) {
         if (r->state != REQUEST_PREFILL) continue;
         const int before = n;
@@ -184,9 +240,17 @@ static void run_language(Vl2Engine *e)
         language_forward(&e->run, &m->weights.language, &m->config.language, &m->positions, &b, &e->cache);
     run_trace(&e->run, "logits", 0, logits);
     hand_out(e, &b, logits, clock_now() - begin);
+    if (n > n_answers) learn(&e->row_seconds, clock_now() - begin, n - n_answers);
 }
 
 /* ---- the step ---- */
+
+static Vl2Request *first_in(const Vl2Engine *e, RequestState state)
+{
+    Vl2Request *r = e->first;
+    while (r && r->state != state) r = r->next;
+    return r;
+}
 
 void engine_step(Vl2Engine *e)
 {
@@ -195,10 +259,12 @@ void engine_step(Vl2Engine *e)
         if (atomic_load(&r->cancelled) && r->state != REQUEST_DONE) engine_finish(r, "cancelled");
     for (Vl2Request *r = e->first; r; r = r->next)
         if (r->state == REQUEST_WAITING) admit(e, r);
-    Vl2Request *seeing = e->first;
-    while (seeing && seeing->state != REQUEST_VISION) seeing = seeing->next;
-    if (seeing) encode_slice(e, seeing);
-    run_language(e);
+    Vl2Request *seeing = first_in(e, REQUEST_VISION);
+    double seconds = somebody_answers(e) ? e->slice : 0; /* of pictures and prompts, in this step */
+    if (seeing && first_in(e, REQUEST_PREFILL)) seconds /= 2;
+    if (seeing) encode_slice(e, seeing, seconds);
+    run_language(e, seconds);
+    atomic_store(&e->pages_free, e->cache.n_free);
 }
 
 void engine_finish(Vl2Request *r, const char *reason)

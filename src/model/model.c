@@ -2,6 +2,7 @@
 #include "model/model.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "format/json.h"
 #include "model/paddle_layout.h"
@@ -109,9 +110,18 @@ void model_close(Model *m)
     *m = (Model){ 0 };
 }
 
-Tensor *model_encode_tile(Run *r, const Model *m, const uint8_t *tile)
+Tensor *model_tile_part(Run *r, const Model *m, const uint8_t *tile, const float *before, int from, int to)
 {
-    const Config *c = &m->config;
-    Tensor *x = vision_forward(r, &m->weights.vision, &c->vision, &c->processor, tile, 1);
-    return projector_forward(r, &m->weights.projector, &c->projector, &c->vision, x, 1);
+    const VisionConfig *v = &m->config.vision;
+    const VisionWeights *w = &m->weights.vision;
+    Tensor *x;
+    if (from == 0)
+        x = vision_begin(r, w, v, &m->config.processor, tile, 1);
+    else {
+        x = tensor_new(r, v->grid * v->grid, v->width);
+        memcpy(x->data, before, (size_t)x->rows * (size_t)x->cols * sizeof *before);
+    }
+    x = vision_blocks(r, w, v, x, from, to);
+    if (to < v->layers) return x;
+    return projector_forward(r, &m->weights.projector, &m->config.projector, v, vision_end(r, w, x), 1);
 }

@@ -22,7 +22,9 @@ void model_close(Model *m); /* of a zeroed or half-opened Model, too */
 /* The tokenizer of a model alone: tokenizer.json with the special tokens that other texts name. */
 Tokenizer *model_tokenizer(const ModelSource *source, const char *pad_token, Error *e);
 
-/* One tile through vision tower and projector: [grid * grid, n_embed]. */
-Tensor *model_encode_tile(Run *r, const Model *m, const uint8_t *tile);
+/* One tile through blocks [from, to) of the vision tower, and after the last of them the projector. `before` is what the part
+ * before gave, [grid * grid of the tower][width]; nobody asks for it at the first. Gives the next part's `before`, or in the
+ * end the tile's rows, [grid * grid of the projector, n_embed]. The parts do not change the bits. */
+Tensor *model_tile_part(Run *r, const Model *m, const uint8_t *tile, const float *before, int from, int to);
 
 #endif

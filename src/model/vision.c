@@ -30,8 +30,8 @@ static Tensor *block_forward(Run *r, Tensor *x, const void *input)
     return add(r, x, linear(r, gelu_tanh(r, linear(r, h, &b->fc1)), &b->fc2));
 }
 
-Tensor *vision_forward(Run *r, const VisionWeights *w, const VisionConfig *c, const ProcessorConfig *pixels,
-                       const uint8_t *tiles, int n)
+Tensor *vision_begin(Run *r, const VisionWeights *w, const VisionConfig *c, const ProcessorConfig *pixels,
+                     const uint8_t *tiles, int n)
 {
     const int patches = c->grid * c->grid;
     PixelTable table;
@@ -42,12 +42,29 @@ Tensor *vision_forward(Run *r, const VisionWeights *w, const VisionConfig *c, co
     Tensor *first = add_rows_repeated(r, linear(r, p, &w->patch_embed), w->pos_embed, patches);
     x = r->tape ? first : run_keep(r, mark, x, first);
     run_trace(r, "vision_block", 0, x);
-    for (int i = 0; i < c->layers; i++) {
+    return x;
+}
+
+Tensor *vision_blocks(Run *r, const VisionWeights *w, const VisionConfig *c, Tensor *x, int from, int to)
+{
+    for (int i = from; i < to; i++) {
         const BlockInput in = { &w->block[i], c };
         x = run_block(r, x, block_forward, &in, sizeof in);
         run_trace(r, "vision_block", i + 1, x);
     }
+    return x;
+}
+
+Tensor *vision_end(Run *r, const VisionWeights *w, Tensor *x)
+{
     x = layer_norm(r, x, &w->norm);
     run_trace(r, "vision_out", 0, x);
     return x;
+}
+
+Tensor *vision_forward(Run *r, const VisionWeights *w, const VisionConfig *c, const ProcessorConfig *pixels,
+                       const uint8_t *tiles, int n)
+{
+    Tensor *x = vision_begin(r, w, c, pixels, tiles, n);
+    return vision_end(r, w, vision_blocks(r, w, c, x, 0, c->layers));
 }
