@@ -34,7 +34,7 @@ typedef struct {
 } NamesArgs;
 
 typedef struct {
-    int parallel, queue, queue_seconds, answer_seconds, body_megabytes, pictures;
+    int parallel, queue, queue_seconds, answer_seconds, body_megabytes, pictures, slice_ms, picture_cache;
 } LimitArgs;
 
 typedef struct {
@@ -117,6 +117,12 @@ static const Option NAMES_OPTIONS[] = {
 static const Option LIMIT_OPTIONS[] = {
     OPTION_INTEGER(T, parallel, "parallel", 'n', "N", 1, 1024,
                    "Answers made at once; each may take a whole --ctx of cache. Default: 8."),
+    OPTION_INTEGER(
+        T, slice_ms, "slice-ms", 0, "MS", 0, 60000,
+        "How long a step of running answers may be held up by pictures and prompts of others: they are worked "
+        "off in slices. 0: a tile, a chunk at a time. Default: 100."),
+    OPTION_INTEGER(T, picture_cache, "picture-cache", 0, "MB", 0, 1 << 20,
+                   "Encoded pictures kept for when they come again. Default: 256."),
     OPTION_INTEGER(T, queue, "max-queue", 0, "N", 0, 100000,
                    "Answers that wait for a place; more are refused with 503. Default: 256."),
     OPTION_INTEGER(T, queue_seconds, "queue-seconds", 0, "N", 0, 86400,
@@ -225,13 +231,13 @@ static bool read_keys(Setup *s, const AccessArgs *a, Error *e)
     return !a->key_file || read_key_file(s, a->key_file, e);
 }
 
-/* "models/tiny/" and "models/tiny.gguf" are tiny. */
+/* "models/tiny/" and "models/tiny.gguf" are tiny, "vl2:default" is default. */
 static char *name_of_path(const char *path)
 {
     size_t n = strlen(path);
     while (n > 1 && path[n - 1] == '/') n--;
     size_t begin = n;
-    while (begin > 0 && path[begin - 1] != '/') begin--;
+    while (begin > 0 && path[begin - 1] != '/' && path[begin - 1] != ':') begin--;
     if (n - begin > 5 && memcmp(path + n - 5, ".gguf", 5) == 0) n -= 5;
     return xstrndup(path + begin, n - begin);
 }
@@ -307,6 +313,8 @@ static bool set_up(Setup *s, ServeArgs *a, Error *e)
     a->engine.sequences = a->limit.parallel;
     if (!check_place(&a->place, e) || !read_keys(s, &a->access, e)) return false;
     engine_options(&s->options.engine, &a->engine, &s->notes);
+    s->options.engine.slice_ms = a->limit.slice_ms;
+    s->options.engine.picture_cache = (size_t)a->limit.picture_cache << 20;
     if (!name_models(s, a, s->options.engine.model, e)) return false;
     ServerOptions *o = &s->options;
     o->host = strcmp(a->place.host, "localhost") == 0 ? "127.0.0.1" : a->place.host;
@@ -411,7 +419,12 @@ static bool serve_until_told(Setup *setup, ServeArgs *a, Error *e)
 static int serve(const Command *self, int argc, char **argv)
 {
     ServeArgs a = { .place = { .host = "127.0.0.1", .port = 8080, .most_connections = 512, .connection_seconds = 60 },
-                    .limit = { .parallel = 8, .queue = 256, .body_megabytes = 64, .pictures = 16 },
+                    .limit = { .slice_ms = 100,
+                               .picture_cache = 256,
+                               .parallel = 8,
+                               .queue = 256,
+                               .body_megabytes = 64,
+                               .pictures = 16 },
                     .sampling = { .top_p = 1, .repetition_penalty = 1 },
                     .picture = PICTURE_DEFAULTS,
                     .engine = ENGINE_DEFAULTS,

@@ -465,20 +465,38 @@ static bool read_logprobs(Ask *a, const json_t *o, ApiError *e)
     return true;
 }
 
-static bool read_format(const json_t *o, ApiError *e)
+/* The schema's text, which the engine reads. */
+static bool read_schema(Ask *a, const json_t *format, ApiError *e)
+{
+    const json_t *schema = field(field(format, "json_schema"), "schema");
+    if (!json_is_object(schema))
+        return api_bad(e, "response_format.json_schema.schema", "the JSON schema is %s, expected an object",
+                       json_type_name(schema));
+    char *text = json_dumps(schema, JSON_COMPACT);
+    Str *kept = own(a);
+    str_puts(kept, text ? text : "{}");
+    free(text);
+    a->sampling.format = kept->text;
+    return true;
+}
+
+static bool read_format(Ask *a, const json_t *o, ApiError *e)
 {
     const json_t *format = field(o, "response_format");
     const char *type = json_string_value(field(format, "type"));
     if (!format || (type && strcmp(type, "text") == 0)) return true;
-    api_bad(e, "response_format", "response_format \"%.40s\" is not supported, expected \"text\"", type ? type : "");
-    e->code = "unsupported";
-    return false;
+    if (type && strcmp(type, "json_object") == 0) return a->sampling.format = "json", true;
+    if (type && strcmp(type, "boxes") == 0) return a->sampling.format = "boxes", true;
+    if (type && strcmp(type, "json_schema") == 0) return read_schema(a, format, e);
+    return api_bad(e, "response_format",
+                   "response_format is of type \"%.40s\", expected text, json_object, json_schema or boxes",
+                   type ? type : "");
 }
 
 bool ask_read_chat(Ask *a, const json_t *body, const AskRules *rules, ApiError *e)
 {
     *a = (Ask){ 0 };
-    return read_common(a, body, rules, e) && refuse_tools(body, e) && read_format(body, e) &&
+    return read_common(a, body, rules, e) && refuse_tools(body, e) && read_format(a, body, e) &&
            read_logprobs(a, body, e) && read_messages(a, body, rules, e);
 }
 

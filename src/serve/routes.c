@@ -108,6 +108,7 @@ static HttpResult answer_props(Exchange *x)
 typedef struct {
     int open, slots, pages, pages_free;
     uint64_t planned;
+    TileCacheStats tiles;
 } Opened;
 
 static void see_model(void *context, const HostedModel *m)
@@ -116,6 +117,12 @@ static void see_model(void *context, const HostedModel *m)
     o->open++;
     o->slots += m->engine->n_slots;
     o->planned += m->engine->plan.total;
+    o->pages += m->engine->cache.n_pages;
+    o->pages_free += atomic_load(&m->engine->pages_free);
+    const TileCacheStats t = tile_cache_stats(m->engine->tiles);
+    o->tiles.bytes += t.bytes;
+    o->tiles.found += t.found;
+    o->tiles.missed += t.missed;
 }
 
 static HttpResult answer_metrics(Exchange *x)
@@ -137,6 +144,12 @@ static HttpResult answer_metrics(Exchange *x)
         { "vl2_slots", "gauge", "Conversations that open models can run at once.", o.slots },
         { "vl2_planned_bytes", "gauge", "Memory that open models may come to take, mapped weights included.",
           (double)o.planned },
+        { "vl2_cache_pages", "gauge", "Pages of 64 positions that the caches of open models have.", o.pages },
+        { "vl2_cache_pages_free", "gauge", "Those that neither an answer nor a kept prefix holds.", o.pages_free },
+        { "vl2_picture_cache_bytes", "gauge", "Encoded tiles that are kept.", (double)o.tiles.bytes },
+        { "vl2_picture_cache_hits_total", "counter", "Tiles that were not encoded again.", (double)o.tiles.found },
+        { "vl2_picture_cache_misses_total", "counter", "Tiles that were looked for and encoded.",
+          (double)o.tiles.missed },
         { "process_resident_memory_bytes", "gauge", "Resident memory.", (double)resident_bytes() },
         { "process_uptime_seconds", "gauge", "Time since the start.", (double)time(NULL) - x->server->opened_at },
     };

@@ -70,13 +70,14 @@ static Str text_of_reply(const HttpReply *r, bool stream)
 }
 
 /* All questions at once on four places, whole and as streams; asked again, when the prefix cache has them. */
-static void served_equals_alone(void **state)
+static void ask_all_at_once(int slice_ms, size_t picture_cache)
 {
-    (void)state;
     json_t *file = load_case(MODEL);
     Messages m[N_QUESTIONS];
     char *alone[N_QUESTIONS];
-    const ServerOptions o = server_defaults(MODEL);
+    ServerOptions o = server_defaults(MODEL);
+    o.engine.slice_ms = slice_ms;
+    o.engine.picture_cache = picture_cache;
     Server *s = open_server(&o);
     for (int i = 0; i < N_QUESTIONS; i++) {
         load_question(&m[i], file, QUESTION[i].conversation);
@@ -96,9 +97,23 @@ static void served_equals_alone(void **state)
         }
     }
     assert_true(metric(s, "vl2_cached_tokens_total") > 0);
+    if (picture_cache) assert_true(metric(s, "vl2_picture_cache_hits_total") > 0);
     server_close(s);
     for (int i = 0; i < N_QUESTIONS; i++) free_messages(&m[i]), free(alone[i]);
     json_decref(file);
+}
+
+static void served_equals_alone(void **state)
+{
+    (void)state;
+    ask_all_at_once(0, 0);
+}
+
+/* Pictures and prompts in the smallest slices, and tiles from the cache. */
+static void served_in_slices_equals_alone(void **state)
+{
+    (void)state;
+    ask_all_at_once(1, 64 << 20);
 }
 
 static const char LONG[] = "{\"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}], \"ignore_eos\": true, "
@@ -262,5 +277,450 @@ static void a_prompt_over_the_context_names_the_counts(void **state)
     server_close(s);
 }
 
-TEST_MAIN(TEST(served_equals_alone), TEST(a_client_that_leaves_is_cancelled), TEST(wrong_requests_get_the_right_error),
-          TEST(a_prompt_over_the_context_names_the_counts))
+/* ---- what answers have ---- */
+
+#define HELLO "\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]"
+
+static double number_at(const json_t *v, const char *a, const char *b)
+{
+    const json_t *inner = json_object_get(v, a);
+    return json_number_value(b ? json_object_get(inner, b) : inner);
+}
+
+static void answers_have_what_was_asked_for(void **state)
+{
+    (void)state;
+    const ServerOptions o = server_defaults(MODEL);
+    Server *s = open_server(&o);
+    json_t *v = ask_json(s, "POST", CHAT,
+                         "{" HELLO ",\"max_tokens\":6,\"n\":3,\"logprobs\":true,\"top_logprobs\":2,"
+                         "\"temperature\":0,\"ignore_eos\":true}",
+                         200);
+    assert_int_equal(json_array_size(json_object_get(v, "choices")), 3);
+    assert_true(number_at(v, "usage", "completion_tokens") == 18);
+    assert_true(number_at(v, "usage", "total_tokens") == 18 + number_at(v, "usage", "prompt_tokens"));
+    const json_t *tokens = json_object_get(json_object_get(first_choice(v), "logprobs"), "content");
+    assert_int_equal(json_array_size(tokens), 6);
+    for (size_t i = 0; i < 6; i++) {
+        const json_t *token = json_array_get(tokens, i), *top = json_object_get(token, "top_logprobs");
+        const double mine = number_at(token, "logprob", NULL),
+                     best = number_at(json_array_get(top, 0), "logprob", NULL);
+        assert_int_equal(json_array_size(top), 2);
+        assert_true(mine == best && best < 0); /* greedy takes the best one */
+        assert_true(best >= number_at(json_array_get(top, 1), "logprob", NULL));
+    }
+    assert_string_equal(json_string_value(json_object_get(first_choice(v), "finish_reason")), "length");
+    json_decref(v);
+    server_close(s);
+}
+
+/* The same text, whole, cut before a stop text, and as a continuation of token ids. */
+static void stops_and_completions_agree(void **state)
+{
+    (void)state;
+    const ServerOptions o = server_defaults(MODEL);
+    Server *s = open_server(&o);
+    char body[512];
+    json_t *v = ask_json(s, "POST", "/v1/completions", "{\"prompt\":\"Hello\",\"max_tokens\":12}", 200);
+    const char *text = json_string_value(json_object_get(first_choice(v), "text"));
+    json_t *tokens = ask_json(s, "POST", "/tokenize", "{\"content\":\"Hello\",\"add_special_tokens\":true}", 200);
+    char *ids = json_dumps(json_object_get(tokens, "tokens"), JSON_COMPACT);
+    snprintf(body, sizeof body, "{\"prompt\":%s,\"max_tokens\":12}", ids);
+    json_t *same = ask_json(s, "POST", "/v1/completions", body, 200);
+    assert_string_equal(json_string_value(json_object_get(first_choice(same), "text")), text);
+    json_t *echo =
+        ask_json(s, "POST", "/v1/completions", "{\"prompt\":\"Hello\",\"max_tokens\":12,\"echo\":true}", 200);
+    const char *echoed = json_string_value(json_object_get(first_choice(echo), "text"));
+    assert_true(str_starts(echoed, "Hello") && strcmp(echoed + 5, text) == 0);
+    size_t last = strlen(text) - 1; /* where its last character begins */
+    while (last > 0 && ((unsigned char)text[last] & 0xc0) == 0x80) last--;
+    json_t *stop = json_pack("{s:s, s:i, s:[s]}", "prompt", "Hello", "max_tokens", 12, "stop", text + last);
+    char *stopping = json_dumps(stop, JSON_COMPACT);
+    json_t *cut = ask_json(s, "POST", "/v1/completions", stopping, 200);
+    const char *left = json_string_value(json_object_get(first_choice(cut), "text"));
+    assert_true(strlen(left) < strlen(text) && str_starts(text, left));
+    assert_string_equal(json_string_value(json_object_get(first_choice(cut), "finish_reason")), "stop");
+    json_t *const all[] = { v, tokens, same, echo, stop, cut };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) json_decref(all[i]);
+    free(ids);
+    free(stopping);
+    server_close(s);
+}
+
+#define SCHEMA                                                                                                         \
+    "{\"type\":\"object\",\"properties\":{\"kind\":{\"enum\":[\"cat\",\"dog\"]},\"old\":{\"type\":\"boolean\"}},"      \
+    "\"required\":[\"kind\",\"old\"],\"additionalProperties\":false}"
+
+/* A model of random weights speaks JSON. */
+static void formats_hold_whatever_the_model_says(void **state)
+{
+    (void)state;
+    const ServerOptions o = server_defaults(MODEL);
+    Server *s = open_server(&o);
+    for (int seed = 0; seed < 5; seed++) {
+        char body[1024];
+        Error e;
+        snprintf(body, sizeof body,
+                 "{" HELLO ",\"temperature\":1.5,\"seed\":%d,\"max_tokens\":400,\"response_format\":{\"type\":"
+                 "\"json_schema\",\"json_schema\":{\"name\":\"pet\",\"schema\":" SCHEMA "}}}",
+                 seed);
+        json_t *v = ask_json(s, "POST", CHAT, body, 200);
+        const char *text = content_of(v);
+        json_t *pet = json_parse(text, strlen(text), "answer", &e);
+        if (!pet) fail_msg("%s: %s", e.text, text);
+        assert_string_equal(json_string_value(json_object_get(first_choice(v), "finish_reason")), "stop");
+        const char *kind = json_string_value(json_object_get(pet, "kind"));
+        assert_true(strcmp(kind, "cat") == 0 || strcmp(kind, "dog") == 0);
+        assert_true(json_is_boolean(json_object_get(pet, "old")) && json_object_size(pet) == 2);
+        json_decref(pet);
+        json_decref(v);
+    }
+    json_decref(ask_json(s, "POST", CHAT,
+                         "{" HELLO ",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":"
+                         "{\"schema\":{\"type\":\"string\",\"pattern\":\"a\"}}}}",
+                         400));
+    json_decref(ask_json(s, "POST", CHAT, "{" HELLO ",\"response_format\":{\"type\":\"xml\"}}", 400));
+    server_close(s);
+}
+
+/* The pictures of a conversation's first turn are not looked at again in the second. */
+static void second_turns_encode_no_picture(void **state)
+{
+    (void)state;
+    json_t *file = load_case(MODEL);
+    Messages m;
+    ServerOptions o = server_defaults(MODEL);
+    load_question(&m, file, "single");
+    Server *s = open_server(&o);
+    json_t *messages = chat_of(&m);
+    char *body = chat_body(json_incref(messages), &(Vl2Sampling)GREEDY, false);
+    json_t *first = ask_json(s, "POST", CHAT, body, 200);
+    free(body);
+    json_array_append_new(messages, json_pack("{s:s, s:s}", "role", "assistant", "content", content_of(first)));
+    json_array_append_new(messages, json_pack("{s:s, s:s}", "role", "user", "content", "And?"));
+    body = chat_body(messages, &(Vl2Sampling)GREEDY, false);
+    json_t *second = ask_json(s, "POST", CHAT, body, 200);
+    const json_t *details = json_object_get(json_object_get(second, "usage"), "prompt_tokens_details");
+    assert_true(number_at(second, "timings", "vision_ms") == 0);
+    assert_true(number_at(details, "cached_tokens", NULL) >= number_at(details, "image_tokens", NULL));
+    assert_true(number_at(details, "image_tokens", NULL) > 0);
+    free(body);
+    json_decref(first);
+    json_decref(second);
+    free_messages(&m);
+    json_decref(file);
+    server_close(s);
+}
+
+static void templates_tell_tokens_and_tiles(void **state)
+{
+    (void)state;
+    json_t *file = load_case(MODEL);
+    Messages m;
+    const ServerOptions o = server_defaults(MODEL);
+    load_question(&m, file, "single");
+    Server *s = open_server(&o);
+    char *body = chat_body(chat_of(&m), &(Vl2Sampling)GREEDY, false);
+    json_t *v = ask_json(s, "POST", "/apply-template", body, 200);
+    json_t *answer = ask_json(s, "POST", CHAT, body, 200);
+    const json_t *image = json_array_get(json_object_get(v, "images"), 0);
+    assert_true(number_at(v, "count", NULL) == number_at(answer, "usage", "prompt_tokens"));
+    assert_true(number_at(v, "count", NULL) == (double)json_array_size(json_object_get(v, "tokens")));
+    assert_true(number_at(image, "tokens", NULL) == number_at(v, "image_tokens", NULL));
+    assert_true(number_at(image, "tiles", NULL) ==
+                1 + number_at(image, "across", NULL) * number_at(image, "down", NULL));
+    json_decref(v);
+    json_decref(answer);
+    free(body);
+    free_messages(&m);
+    json_decref(file);
+    server_close(s);
+}
+
+/* ---- who may ask, and how much ---- */
+
+static void assert_status(const Server *s, const char *method, const char *path, const char *headers, const char *body,
+                          int status, const char *head_has)
+{
+    HttpReply r = ask_with(s, method, path, headers, body);
+    if (r.status != status || (head_has && !strcasestr(r.head.text, head_has)))
+        fail_msg("%s %s: %d, expected %d with %s: %.400s %.400s", method, path, r.status, status,
+                 head_has ? head_has : "anything", r.head.text, r.body.text);
+    free_reply(&r);
+}
+
+static void keys_open_the_door(void **state)
+{
+    static const char *const KEY[] = { "first-key", "second" };
+    (void)state;
+    ServerOptions o = server_defaults(MODEL);
+    o.key = KEY;
+    o.n_keys = 2;
+    o.requests_per_minute = 3;
+    Server *s = open_server(&o);
+    assert_status(s, "GET", "/v1/models", "", NULL, 401, "WWW-Authenticate: Bearer");
+    assert_status(s, "GET", "/v1/models", "Authorization: Bearer first-ke\r\n", NULL, 401, NULL);
+    assert_status(s, "GET", "/v1/models", "Authorization: Bearer first-key1\r\n", NULL, 401, NULL);
+    assert_status(s, "GET", "/v1/models", "Authorization: Bearer \r\n", NULL, 401, NULL);
+    assert_status(s, "GET", "/v1/models", "Authorization: Basic first-key\r\n", NULL, 401, NULL);
+    assert_status(s, "GET", "/v1/models", "Authorization: Bearer second\r\n", NULL, 200, NULL);
+    assert_status(s, "GET", "/health", "", NULL, 200, NULL);
+    for (int i = 0; i < 4; i++)
+        assert_status(s, "POST", "/tokenize", "Authorization: Bearer second\r\n", "{\"content\":\"a\"}",
+                      i < 3 ? 200 : 429, i < 3 ? NULL : "Retry-After: 2");
+    assert_status(s, "POST", "/tokenize", "Authorization: Bearer first-key\r\n", "{\"content\":\"a\"}", 200, NULL);
+    server_close(s);
+}
+
+static void pages_of_others_need_leave(void **state)
+{
+    static const char *const ORIGIN[] = { "https://a.example" };
+    (void)state;
+    ServerOptions o = server_defaults(MODEL);
+    o.origin = ORIGIN;
+    o.n_origins = 1;
+    o.base_path = "/vl2";
+    Server *s = open_server(&o);
+    assert_status(s, "OPTIONS", "/vl2/v1/models", "Origin: https://a.example\r\n", NULL, 204,
+                  "Access-Control-Allow-Origin: https://a.example");
+    HttpReply r = ask_with(s, "GET", "/vl2/v1/models", "Origin: https://b.example\r\n", NULL);
+    assert_int_equal(r.status, 200);
+    assert_null(strcasestr(r.head.text, "Allow-Origin"));
+    free_reply(&r);
+    assert_status(s, "GET", "/v1/models", "", NULL, 404, NULL);
+    assert_status(s, "GET", "/vl2", "", NULL, 308, "Location: /vl2/");
+    assert_status(s, "GET", "/vl2/", "", NULL, 200, "Content-Security-Policy: default-src 'none'");
+    const int fd = connect_to(s); /* a name of its own that points here */
+    const char evil[] = "GET /vl2/v1/models HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n";
+    send_bytes(fd, evil, sizeof evil - 1);
+    r = read_reply(fd);
+    assert_int_equal(r.status, 403);
+    free_reply(&r);
+    const int form = connect_to(s); /* what a form on another page can send */
+    const char plain[] =
+        "POST /vl2/tokenize HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: text/plain\r\n"
+        "Content-Length: 15\r\n\r\n{\"content\":\"a\"}";
+    send_bytes(form, plain, sizeof plain - 1);
+    r = read_reply(form);
+    assert_int_equal(r.status, 415);
+    free_reply(&r);
+    server_close(s);
+}
+
+static void limits_are_kept_and_named(void **state)
+{
+    (void)state;
+    ServerOptions o = server_defaults(MODEL);
+    o.engine.sequences = 1;
+    o.engine.context = 1 << 20;
+    o.most_body = 2000;
+    o.most_queued = 1;
+    o.most_pictures = 1;
+    o.queue_seconds = 0.5;
+    o.answer_seconds = 1.5;
+    Server *s = open_server(&o);
+    assert_status(s, "POST", CHAT, "Content-Length: 99999999999\r\nContent-Type: application/json\r\n", NULL, 413,
+                  NULL);
+    Str chunked = { 0 };
+    str_puts(&chunked,
+             "POST " CHAT " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: "
+             "chunked\r\n\r\n1000\r\n");
+    for (int i = 0; i < 0x1000; i++) str_putc(&chunked, ' ');
+    str_puts(&chunked, "\r\n0\r\n\r\n");
+    int fd = connect_to(s);
+    send_bytes(fd, chunked.text, chunked.n);
+    HttpReply r = read_reply(fd);
+    assert_int_equal(r.status, 413);
+    free_reply(&r);
+    str_free(&chunked);
+    json_decref(ask_json(s, "POST", CHAT,
+                         PARTS("{\"type\":\"image_url\",\"image_url\":\"data:image/png;base64,aGVsbG8=\"},"
+                               "{\"type\":\"image_url\",\"image_url\":\"data:image/png;base64,aGVsbG8=\"}"),
+                         400));
+    char body[256];
+    snprintf(body, sizeof body, LONG, "false");
+    const int running = connect_to(s), waiting = connect_to(s);
+    send_request(running, "POST", CHAT, "", body);
+    assert_true(metric_becomes(s, "vl2_answers_running", 1, 20));
+    send_request(waiting, "POST", CHAT, "", body);
+    assert_true(metric_becomes(s, "vl2_answers_queued", 1, 20));
+    assert_status(s, "POST", CHAT, "", body, 503, "Retry-After");
+    r = read_reply(waiting);
+    assert_int_equal(r.status, 503);
+    assert_non_null(strstr(r.body.text, "queue_timeout"));
+    free_reply(&r);
+    r = read_reply(running);
+    assert_int_equal(r.status, 200);
+    assert_non_null(strstr(r.body.text, "\"finish_reason\":\"length\""));
+    free_reply(&r);
+    server_close(s);
+}
+
+static void draining_ends_what_runs_and_begins_nothing(void **state)
+{
+    (void)state;
+    const ServerOptions o = server_defaults(MODEL);
+    Server *s = open_server(&o);
+    const int fd = connect_to(s);
+    send_request(fd, "POST", CHAT, "", "{" HELLO ",\"ignore_eos\":true,\"max_tokens\":2000}");
+    assert_true(metric_becomes(s, "vl2_answers_running", 1, 20));
+    server_drain(s);
+    assert_status(s, "POST", CHAT, "", "{" HELLO "}", 503, "Retry-After");
+    assert_status(s, "GET", "/ready", "", NULL, 503, NULL);
+    assert_status(s, "GET", "/health", "", NULL, 200, NULL);
+    HttpReply r = read_reply(fd);
+    assert_int_equal(r.status, 200);
+    free_reply(&r);
+    assert_true(metric_becomes(s, "vl2_answers_running", 0, 5));
+    assert_int_equal(server_busy(s), 0);
+    server_close(s);
+}
+
+/* One key that asks a lot does not keep another one from its turn. */
+static void keys_take_turns(void **state)
+{
+    enum { MANY = 6 };
+    static const char *const KEY[] = { "many", "few" };
+    (void)state;
+    ServerOptions o = server_defaults(MODEL);
+    o.key = KEY;
+    o.n_keys = 2;
+    o.engine.sequences = 1;
+    Server *s = open_server(&o);
+    const char body[] = "{" HELLO ",\"ignore_eos\":true,\"max_tokens\":600}";
+    int many[MANY];
+    for (int i = 0; i < MANY; i++)
+        send_request(many[i] = connect_to(s), "POST", CHAT, "Authorization: Bearer many\r\n", body);
+    for (int tries = 0; tries < 500 && server_busy(s) < MANY; tries++) usleep(2000);
+    HttpReply few = ask_with(s, "POST", CHAT, "Authorization: Bearer few\r\n", body);
+    assert_int_equal(few.status, 200);
+    assert_true(server_busy(s) >= MANY - 3); /* at most the one before, its own, and one that began since */
+    free_reply(&few);
+    for (int i = 0; i < MANY; i++) {
+        HttpReply r = read_reply(many[i]);
+        assert_int_equal(r.status, 200);
+        free_reply(&r);
+    }
+    server_close(s);
+}
+
+static bool is_loaded(const Server *s, const char *name)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/v1/models/%s", name);
+    json_t *v = ask_json(s, "GET", path, NULL, 200);
+    const bool loaded = json_is_true(json_object_get(v, "loaded"));
+    json_decref(v);
+    return loaded;
+}
+
+static void models_are_opened_when_asked_for_within_memory(void **state)
+{
+    (void)state;
+    ServerOptions o = server_defaults(MODEL);
+    const HostedName name[] = { { .name = "a", .path = model_file(MODEL, "") },
+                                { .name = "b", .path = model_file("micro-mha", "") },
+                                { .name = "broken", .path = "/nothing" } };
+    o.model = name;
+    o.n_models = 3;
+    o.most_model_bytes = 1; /* one at a time */
+    Server *s = open_server(&o);
+    assert_true(is_loaded(s, "a") && !is_loaded(s, "b"));
+    json_t *v = ask_json(s, "POST", CHAT, "{" HELLO ",\"model\":\"b\",\"max_tokens\":2}", 200);
+    assert_string_equal(json_string_value(json_object_get(v, "model")), "b");
+    json_decref(v);
+    assert_true(!is_loaded(s, "a") && is_loaded(s, "b"));
+    json_decref(ask_json(s, "POST", CHAT, "{" HELLO ",\"model\":\"broken\"}", 500));
+    json_decref(ask_json(s, "POST", CHAT, "{" HELLO ",\"max_tokens\":2}", 200));
+    assert_true(is_loaded(s, "a") && !is_loaded(s, "b"));
+    server_close(s);
+}
+
+/* ---- bytes that are no HTTP, or hardly ---- */
+
+static void no_bytes_stop_the_server(void **state)
+{
+    static const char *const RAW[] = {
+        "",
+        "\r\n\r\n",
+        "hello\r\n\r\n",
+        "GET",
+        "GET / HTTP/9.9\r\n\r\n",
+        "GET /\r\n\r\n",
+        "GET  / HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        "GET / HTTP/1.0\r\n\r\n",
+        "GET http://localhost/health HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET /%00%2e%2e/x HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "POST " CHAT " HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+        "POST " CHAT " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+        "POST " CHAT " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST " CHAT " HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        "POST " CHAT " HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n",
+        "POST " CHAT " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
+        "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    };
+    (void)state;
+    ServerOptions o = server_defaults(MODEL);
+    o.connection_seconds = 1;
+    Server *s = open_server(&o);
+    for (size_t i = 0; i < sizeof RAW / sizeof *RAW; i++) {
+        const int fd = connect_to(s);
+        send_bytes(fd, RAW[i], strlen(RAW[i]));
+        shutdown(fd, SHUT_WR);
+        HttpReply r = read_reply(fd);
+        if (r.status >= 500 && r.status != 505) fail_msg("%s: %d", RAW[i], r.status);
+        free_reply(&r);
+    }
+    Str many = { 0 };
+    str_puts(&many, "GET /health HTTP/1.1\r\nHost: localhost\r\n");
+    for (int i = 0; i < 10000; i++) str_printf(&many, "X-%d: a\r\n", i);
+    str_puts(&many, "\r\n");
+    int fd = connect_to(s);
+    send_bytes(fd, many.text, many.n);
+    HttpReply r = read_reply(fd);
+    assert_true(r.status == 0 || r.status == 431 || r.status == 413);
+    free_reply(&r);
+    str_free(&many);
+    fd = connect_to(s); /* a client that never ends its request is shown out */
+    send_bytes(fd, "GET /health HT", 14);
+    const double begin = clock_now();
+    r = read_reply(fd);
+    assert_true(r.status != 200 && clock_now() - begin < 15);
+    free_reply(&r);
+    json_decref(ask_json(s, "GET", "/health", NULL, 200));
+    server_close(s);
+}
+
+/* Cut, doubled and scrambled bodies of a good request. */
+static void broken_bodies_are_refused(void **state)
+{
+    static const char GOOD[] = "{" HELLO ",\"max_tokens\":2,\"stop\":[\"a\"],\"logit_bias\":{\"5\":1},\"stream\":false,"
+                               "\"response_format\":{\"type\":\"json_object\"}}";
+    (void)state;
+    const ServerOptions o = server_defaults(MODEL);
+    Server *s = open_server(&o);
+    Rng rng = { 7, 0 };
+    for (int i = 0; i < test_rounds(60) * fuzz_rounds(); i++) {
+        char body[sizeof GOOD];
+        memcpy(body, GOOD, sizeof GOOD);
+        const size_t n = sizeof GOOD - 1;
+        for (int k = 1 + (int)(rng_next(&rng) % 3); k > 0; k--)
+            body[rng_next(&rng) % n] = (char)(1 + rng_next(&rng) % 255);
+        if (rng_next(&rng) % 4 == 0) body[rng_next(&rng) % n] = 0;
+        HttpReply r = ask(s, "POST", CHAT, body);
+        if (r.status != 200 && (r.status < 400 || r.status > 415)) fail_msg("%d for %s", r.status, body);
+        if (r.status != 200 && !strstr(r.body.text, "\"error\":{\"message\"")) fail_msg("%s", r.body.text);
+        free_reply(&r);
+    }
+    server_close(s);
+}
+
+TEST_MAIN(TEST(served_equals_alone), TEST(served_in_slices_equals_alone), TEST(answers_have_what_was_asked_for),
+          TEST(stops_and_completions_agree), TEST(formats_hold_whatever_the_model_says),
+          TEST(second_turns_encode_no_picture), TEST(templates_tell_tokens_and_tiles), TEST(keys_open_the_door),
+          TEST(pages_of_others_need_leave), TEST(limits_are_kept_and_named),
+          TEST(draining_ends_what_runs_and_begins_nothing), TEST(keys_take_turns),
+          TEST(models_are_opened_when_asked_for_within_memory), TEST(no_bytes_stop_the_server),
+          TEST(broken_bodies_are_refused), TEST(a_client_that_leaves_is_cancelled),
+          TEST(wrong_requests_get_the_right_error), TEST(a_prompt_over_the_context_names_the_counts))
