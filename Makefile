@@ -63,7 +63,7 @@ TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)
 TOOL_SRC := $(filter-out tools/embed_font.c tools/embed_files.c,$(wildcard tools/*.c))
 TOOLS    := $(TOOL_SRC:%.c=$(BUILD)/%)
 
-.PHONY: all lib tools tests demo test check check-aarch64 bench bench-kernels eval install uninstall deps deps-test deps-check deps-aarch64 layers \
+.PHONY: all lib tools tests demo test check check-aarch64 bench bench-kernels bench-serve eval install uninstall deps deps-test deps-check deps-aarch64 layers \
         check-baseline format format-check cli-update clean help
 all: $(VL2) ## build the program, $(BUILD)/vl2
 lib: $(LIB) ## build the library, $(BUILD)/libvl2.a and .so
@@ -210,6 +210,9 @@ eval: all tools ## ask the default model (or MODEL=DIR) its held-out questions, 
 	@tools/eval_default.sh $(BUILD) build/eval $(MODEL)
 bench-kernels: $(BUILD)/tests/kernels/test_kernels ## speed of the matrix products beside the limits of the machine
 	@$< --bench
+
+bench-serve: all ## put vl2 serve under load; BENCH="--short ..." are options of tools/bench_serve.mjs, MODEL=DIR the model
+	@node tools/bench_serve.mjs $(VL2) $(if $(MODEL),--model $(MODEL)) $(BENCH)
 
 install: all lib ## to $(DESTDIR)$(PREFIX), by default /usr/local
 	@tools/install_files.sh $(BUILD) "$(DESTDIR)" "$(PREFIX)" $(VERSION) "$(SHOWN_PACKAGES)"

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "golden_model.h"
 #include "serve/server.h"
@@ -165,23 +166,11 @@ static inline bool metric_becomes(const Server *s, const char *name, double valu
 
 /* ---- requests ---- */
 
-static inline void add_base64(Str *out, const unsigned char *b, size_t n)
-{
-    static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < n; i += 3) {
-        const unsigned v =
-            (unsigned)b[i] << 16 | (i + 1 < n ? (unsigned)b[i + 1] << 8 : 0) | (i + 2 < n ? b[i + 2] : 0u);
-        const char four[4] = { digit[v >> 18], digit[v >> 12 & 63], i + 1 < n ? digit[v >> 6 & 63] : '=',
-                               i + 2 < n ? digit[v & 63] : '=' };
-        str_add(out, four, 4);
-    }
-}
-
 static inline json_t *data_url_of(const Vl2Picture *p)
 {
     Str url = { 0 };
     str_puts(&url, "data:image/png;base64,");
-    add_base64(&url, p->bytes, p->n);
+    base64_add(&url, p->bytes, p->n);
     json_t *v = json_stringn(url.text, url.n);
     str_free(&url);
     return v;

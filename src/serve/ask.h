@@ -47,9 +47,6 @@ typedef struct {
     size_t most_pixels;
     int most_side;
     bool exif_rotate;
-    /* Brings the picture that an http(s) URL names; NULL: none is fetched. */
-    bool (*fetch)(void *context, const char *url, Str *out, Error *e);
-    void *fetch_context;
 } AskRules;
 
 /* `body` has to live as long as *a. False and *e: *a is to be freed all the same. */

@@ -1,4 +1,4 @@
-/* metrics.c - see metrics.h. Names begin with vl2_; those that operators of other servers look for are told in docs/serving.md. */
+/* metrics.c - see metrics.h. Histograms have the same edges for all times, from a millisecond to five minutes. */
 #include "serve/metrics.h"
 
 #include <stdio.h>

@@ -195,7 +195,7 @@ static const Wrong WRONG[] = {
       "fetches no pictures" },
     { "no base64", "POST", CHAT, PARTS("{\"type\":\"image_url\",\"image_url\":\"data:,\"}"), 400, "not in base64" },
     { "bad base64", "POST", CHAT, PARTS("{\"type\":\"image_url\",\"image_url\":\"data:image/png;base64,!!\"}"), 400,
-      "character 1 after the comma" },
+      "the data URL: " },
     { "nothing in base64", "POST", CHAT, PARTS("{\"type\":\"image_url\",\"image_url\":\"data:image/png;base64,\"}"),
       400, "no bytes" },
     { "no picture", "POST", CHAT, PARTS("{\"type\":\"image_url\",\"image_url\":\"data:image/png;base64,aGVsbG8=\"}"),
@@ -311,6 +311,28 @@ static void answers_have_what_was_asked_for(void **state)
     }
     assert_string_equal(json_string_value(json_object_get(first_choice(v), "finish_reason")), "length");
     json_decref(v);
+    server_close(s);
+}
+
+/* A token that everything favours and that ends the answer comes at once, but not before the least length. */
+static void least_lengths_hold_back_the_end(void **state)
+{
+    (void)state;
+    const ServerOptions o = server_defaults(MODEL);
+    Server *s = open_server(&o);
+    json_t *v = ask_json(s, "POST", "/tokenize", "{\"content\":\"a\"}", 200);
+    const int a = (int)json_integer_value(json_array_get(json_object_get(v, "tokens"), 0));
+    json_decref(v);
+    for (int least = 0; least < 4; least += 3) {
+        char body[256];
+        snprintf(body, sizeof body,
+                 "{" HELLO ",\"logit_bias\":{\"%d\":100},\"stop_token_ids\":[%d],\"ignore_eos\":true,"
+                 "\"min_tokens\":%d,\"max_tokens\":9}",
+                 a, a, least);
+        v = ask_json(s, "POST", CHAT, body, 200);
+        assert_true(number_at(v, "usage", "completion_tokens") == least + 1);
+        json_decref(v);
+    }
     server_close(s);
 }
 
@@ -717,10 +739,10 @@ static void broken_bodies_are_refused(void **state)
 }
 
 TEST_MAIN(TEST(served_equals_alone), TEST(served_in_slices_equals_alone), TEST(answers_have_what_was_asked_for),
-          TEST(stops_and_completions_agree), TEST(formats_hold_whatever_the_model_says),
-          TEST(second_turns_encode_no_picture), TEST(templates_tell_tokens_and_tiles), TEST(keys_open_the_door),
-          TEST(pages_of_others_need_leave), TEST(limits_are_kept_and_named),
-          TEST(draining_ends_what_runs_and_begins_nothing), TEST(keys_take_turns),
+          TEST(least_lengths_hold_back_the_end), TEST(stops_and_completions_agree),
+          TEST(formats_hold_whatever_the_model_says), TEST(second_turns_encode_no_picture),
+          TEST(templates_tell_tokens_and_tiles), TEST(keys_open_the_door), TEST(pages_of_others_need_leave),
+          TEST(limits_are_kept_and_named), TEST(draining_ends_what_runs_and_begins_nothing), TEST(keys_take_turns),
           TEST(models_are_opened_when_asked_for_within_memory), TEST(no_bytes_stop_the_server),
           TEST(broken_bodies_are_refused), TEST(a_client_that_leaves_is_cancelled),
           TEST(wrong_requests_get_the_right_error), TEST(a_prompt_over_the_context_names_the_counts))
