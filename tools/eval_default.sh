@@ -1,12 +1,12 @@
 #!/bin/sh
 # The table of the default model: eval_default.sh BUILD_DIR OUT [MODEL]. Its held-out records are made anew (the same pixels on every
 # machine), put to it as it is, after each preset of `vl2 quantize`, and blindly; OUT/table.md gets the figures. COUNT records are asked
-# (default: 1980, 180 a task); what OUT has of an earlier run of the same model is gone on with.
+# (default: 1000, 100 a task); what OUT has of an earlier run of the same model is gone on with.
 set -eu
 build=$1
 out=$2
 model=${3:-}
-count=${COUNT:-1980}
+count=${COUNT:-1000}
 vl2=$build/vl2
 data=$out/Scenes_held_out.tsv
 mkdir -p "$out"
@@ -15,6 +15,8 @@ stamp="$count $(find -L "$model" -type f \( -name '*.safetensors' -o -name '*.gg
 [ "$(cat "$out/stamp" 2>/dev/null)" = "$stamp" ] || rm -rf "${out:?}"/* # another model, or other questions
 echo "$stamp" >"$out/stamp"
 if [ ! -s "$data" ]; then
+    [ -e /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf ] ||
+        echo "eval_default: fonts-noto-color-emoji is not installed: shapes alone, other figures than the README's" >&2
     "$build/tools/make_scenes" --held-out --count "$count" -o "$out/records"
     "$build/tools/scenes_tsv" "$out/records" "$data"
     rm -rf "$out/records"

@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -103,6 +104,7 @@ bool answer_log_open(AnswerLog *l, const char *path, const char *model, const Ts
     l->prediction = xcalloc(n_chosen + 1, sizeof *l->prediction);
     l->f = fopen(path, "a+e");
     if (!l->f) return fail(e, ERR_SYSTEM, "%s: cannot open: %s", path, strerror(errno));
+    if (flock(fileno(l->f), LOCK_EX | LOCK_NB) != 0) return fail(e, ERR_USAGE, "%s: another run is writing it", path);
     rewind(l->f);
     return take_lines(l, e);
 }

@@ -20,7 +20,8 @@ typedef struct {
     size_t n_bad;
 } AnswerLog;
 
-/* The pointers must live as long as the log. Lines of another model or other rows are errors. answer_log_close() in any case. */
+/* The pointers must live as long as the log. Lines of another model or other rows are errors, and so is a file that
+ * another run has open. answer_log_close() in any case. */
 bool answer_log_open(AnswerLog *l, const char *path, const char *model, const Tsv *table, const size_t *chosen,
                      size_t n_chosen, Error *e);
 void answer_log_close(AnswerLog *l);

@@ -32,7 +32,8 @@ static const char HEAD[] =
     ".shown "
     "svg{position:absolute;inset:0;width:100%;height:100%}rect{fill:none;stroke-width:3;vector-effect:non-scaling-"
     "stroke}\n"
-    ".right{stroke:#1a9850}.said{stroke:#d7301f}.then{stroke:#6a3d9a}.key i{font-style:normal;font-weight:600}\n"
+    ".right{stroke:#1a9850}.said{stroke:#d7301f}.then{stroke:#6a3d9a}.asked{stroke:#3b82c4;stroke-dasharray:6 4}.key "
+    "i{font-style:normal;font-weight:600}\n"
     "</style>\n";
 
 /* Line ends stay: paragraphs are shown as they are written. */
@@ -167,9 +168,11 @@ static void add_boxes(Str *out, const Report *r, const Example *x)
     if (s->task->score != SCORE_BOX && s->task->score != SCORE_SCENES) return;
     str_puts(out, "<svg viewBox=\"0 0 999 999\" preserveAspectRatio=\"none\">");
     const char *answer = report_cell(s, x->row, &c, "answer", &n);
-    if (s->task->score == SCORE_SCENES)
+    if (s->task->score == SCORE_SCENES) {
         add_tagged_boxes(out, answer, n, "right");
-    else if (reference_box(&judge, &s->table[x->row->table], &c, box, size))
+        const char *question = report_cell(s, x->row, &c, "question", &n);
+        add_tagged_boxes(out, question, n, "asked");
+    } else if (reference_box(&judge, &s->table[x->row->table], &c, box, size))
         add_pixel_box(out, box, size, "right");
     tsv_cells_free(&c);
     add_said(out, r, s, x->row, size, "said");

@@ -170,9 +170,9 @@ static bool make_picture(Str *png, Error *e)
         for (int x = 0; x < W; x++) {
             uint8_t *p = i.rgb + 3 * (y * W + x);
             const bool inside = (x - 190) * (x - 190) + (y - 90) * (y - 90) < 55 * 55;
-            p[0] = inside ? 220 : (uint8_t)(x * 255 / W);
-            p[1] = inside ? 30 : (uint8_t)(y * 255 / H);
-            p[2] = inside ? 40 : (uint8_t)((x / 20 + y / 20) % 2 * 160);
+            p[0] = (uint8_t)(inside ? 220 : x * 255 / W);
+            p[1] = (uint8_t)(inside ? 30 : y * 255 / H);
+            p[2] = (uint8_t)(inside ? 40 : (x / 20 + y / 20) % 2 * 160);
         }
     const bool ok = image_encode(&i, IMAGE_PNG, png, e);
     image_free(&i);

@@ -437,6 +437,10 @@ static void answers_are_gone_on_with(void **state)
     assert_true(answer_log_open(&l, temp_path(&x.folder, "twice.jsonl"), "m", &x.t, ROWS, 3, &x.e));
     assert_int_equal(l.n, 2);
     assert_int_equal(l.n_bad, 1);
+    AnswerLog other;
+    assert_false(answer_log_open(&other, temp_path(&x.folder, "twice.jsonl"), "m", &x.t, ROWS, 3, &x.e));
+    assert_non_null(strstr(x.e.text, "another run is writing it"));
+    answer_log_close(&other);
     add_answers(&l, &x.t, ROWS, 1);
     answer_log_close(&l);
     assert_true(file_read(temp_path(&x.folder, "once.jsonl"), 1 << 20, &once, &n_once, &x.e));

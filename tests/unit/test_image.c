@@ -515,6 +515,25 @@ static Image colourful(int w, int h)
     return i;
 }
 
+/* Worked out by hand: at twice the size a pixel is three parts of the nearest and one of the next, at the edge of one alone. */
+static void bilinear_doubles_by_parts_of_four(void **state)
+{
+    static const uint8_t ACROSS[] = { 0, 25, 75, 100 }, DOWN[] = { 0, 50, 150, 200 };
+    uint8_t pixels[] = { 0, 0, 0, 100, 100, 100 }, column[] = { 0, 0, 0, 200, 200, 200 };
+    Image out;
+    Error e;
+    (void)state;
+    assert_true(image_resize_bilinear(&(Image){ 2, 1, pixels }, 4, 2, &out, &e));
+    for (int i = 0; i < 8; i++) assert_int_equal(out.rgb[3 * i], ACROSS[i % 4]);
+    image_free(&out);
+    assert_true(image_resize_bilinear(&(Image){ 1, 2, column }, 1, 4, &out, &e));
+    for (int i = 0; i < 4; i++) assert_int_equal(out.rgb[3 * i + 1], DOWN[i]);
+    image_free(&out);
+    assert_true(image_resize_bilinear(&(Image){ 2, 1, pixels }, 1, 1, &out, &e)); /* shrinking counts both */
+    assert_int_equal(out.rgb[0], 50);
+    image_free(&out);
+}
+
 static void png_saves_and_loads_the_same_picture(void **state)
 {
     (void)state;
@@ -568,5 +587,5 @@ TEST_MAIN(TEST(what_is_no_picture_is_named), TEST(kind_is_told_by_bytes_not_by_n
           TEST(jpeg_limits_the_number_of_scans), TEST(jpeg_accepts_extra_bytes_before_the_end),
           TEST(jpeg_rejects_missing_restart_markers), TEST(jpeg_of_12_bits_is_unsupported),
           TEST(broken_pictures_print_nothing), TEST(extreme_shapes_are_padded), TEST(extreme_shapes_are_cut_into_tiles),
-          TEST(png_saves_and_loads_the_same_picture), TEST(jpeg_saves_nearly_the_same_picture),
-          TEST(saving_names_what_is_wrong))
+          TEST(bilinear_doubles_by_parts_of_four), TEST(png_saves_and_loads_the_same_picture),
+          TEST(jpeg_saves_nearly_the_same_picture), TEST(saving_names_what_is_wrong))
