@@ -93,7 +93,7 @@ static void pictures_and_boxes_are_seen_in_a_browser(void **state)
     write_report(&f);
     str_printf(
         &command,
-        "%s --headless --no-sandbox --disable-gpu --hide-scrollbars --force-color-profile=srgb --window-size=1200,1600 "
+        "%s --headless --no-sandbox --disable-gpu --hide-scrollbars --force-color-profile=srgb --window-size=1000,1150 "
         "--user-data-dir=%s/profile --screenshot=%s/page.png file://%s/report.html >/dev/null 2>&1",
         name, f.folder, f.folder, f.folder);
     if (system(command.text) != 0) fail_msg("%s", command.text);
