@@ -1,7 +1,8 @@
 #!/bin/sh
 # The table of the default model: eval_default.sh BUILD_DIR OUT [MODEL]. Its held-out records are made anew (the same pixels on every
 # machine), put to it as it is, after each preset of `vl2 quantize`, and blindly; OUT/table.md gets the figures. COUNT records are asked
-# (default: 400, 40 a task); what OUT has of an earlier run of the same model is gone on with.
+# (default: 400, 40 a task); what OUT has of an earlier run of the same model is gone on with. UPDATE=1 puts
+# the table into the README, between its two lines of `make eval`.
 set -eu
 build=$1
 out=$2
@@ -49,3 +50,11 @@ jq -rn '
 ' "$out/model_Scenes_held_out.json" "$out/q8_Scenes_held_out.json" "$out/q4_Scenes_held_out.json" \
     "$out/q4-small_Scenes_held_out.json" "$out/model_Scenes_held_out_blind.json" >"$out/table.md"
 cat "$out/table.md"
+
+if [ -n "${UPDATE:-}" ]; then
+    awk -v table="$out/table.md" '
+        /^<!-- end of make eval -->$/ { inside = 0 }
+        !inside { print }
+        /^<!-- make eval -->$/ { inside = 1; while ((getline line < table) > 0) print line }' README.md >"$out/README.md"
+    mv "$out/README.md" README.md
+fi
