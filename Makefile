@@ -179,7 +179,7 @@ test: deps-test ## run all tests; the last line is "N passed, N failed, N skippe
 LEVELS_x86_64 = avx2 avx512 avx512vnni avx512bf16
 LEVELS_aarch64 = neon neon-dotprod
 LEVELS  = scalar $(LEVELS_$(ARCH))
-RACED   = $(addprefix build/tsan/tests/,unit/test_pool unit/test_train_order golden/test_same_bits)
+RACED   = $(addprefix build/tsan/tests/,unit/test_pool unit/test_train_order unit/test_serve golden/test_same_bits)
 CHECKED = $(foreach l,$(LEVELS),"env VL2_TEST_CPU=$l build/release/tests/golden/test_model" \
                                 "env VL2_TEST_CPU=$l build/release/tests/golden/test_same_bits") \
           $(RACED) \

@@ -74,12 +74,14 @@ demo_writes_its_pictures() {
     tools/demo.sh "$build/vl2" "$tmp/demo" && [ -s "$tmp/demo/tiles.png" ] && [ -s "$tmp/demo/boxes.png" ]
 }
 
-echo "1..13"
+echo "1..14"
 promise includes_point_one_way make -s layers
 promise one_binary_runs_on_every_processor make -s check-baseline
 needs clang-format code_has_the_layout_of_the_tool && promise code_has_the_layout_of_the_tool make -s format-check
 needs shellcheck shell_scripts_are_clean && promise shell_scripts_are_clean shellcheck .ci/run tools/*.sh tests/*.sh tests/*/run.sh
 promise demo_writes_its_pictures demo_writes_its_pictures
+needs node served_equals_alone_under_load &&
+    promise served_equals_alone_under_load node tools/bench_serve.mjs "$build/vl2" --short --seconds 5 --threads 1
 promise install_puts_files_in_place make -s install PREFIX="$tmp/usr"
 promise shared_library_shows_only_the_header shows_only_the_header -D "$tmp/usr/lib/libvl2.so"
 promise static_library_shows_only_the_header shows_only_the_header -g "$tmp/usr/lib/libvl2.a"
