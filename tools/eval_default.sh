@@ -27,7 +27,7 @@ fi
 ask() {
     from=$1
     shift
-    "$vl2" eval -q -m "$from" --data "$data" -o "$out" --max-tokens 160 --batch 8 "$@" >/dev/null
+    "$vl2" eval -q -m "$from" --compute f32 --data "$data" -o "$out" --max-tokens 160 --batch 8 "$@" >/dev/null
 }
 
 # The model under a name of its own, so that the files are called the same wherever it lies.
@@ -41,12 +41,13 @@ done
 
 # A row for each part, a column for each run.
 jq -rn '
+  def tenths: (. * 10 | round) as $t | "\($t / 10 | floor).\($t % 10)";
   [inputs] as $runs | ["as it is", "q8", "q4", "q4-small", "blind"] as $heads |
   "| | rows | " + ($heads | join(" | ")) + " |",
   "|---|---:|---:|---:|---:|---:|---:|",
   ($runs[0].scores | to_entries[] |
     "| \(if .value.name == "" then "all" else .value.name end) | \(.value.rows) | " +
-    ([.key as $i | $runs[] | .scores[$i].value * 10 | round / 10 | tostring] | join(" | ")) + " |")
+    ([.key as $i | $runs[] | .scores[$i].value | tenths] | join(" | ")) + " |")
 ' "$out/model_Scenes_held_out.json" "$out/q8_Scenes_held_out.json" "$out/q4_Scenes_held_out.json" \
     "$out/q4-small_Scenes_held_out.json" "$out/model_Scenes_held_out_blind.json" >"$out/table.md"
 cat "$out/table.md"
