@@ -264,6 +264,13 @@ static void take_names(const Judge *j, const Tsv *t, size_t row, const TsvCells 
     if (j->task->rate == RATE_REFCOCO && !out->split && out->category) out->split = split_of_category(out->category);
 }
 
+static int count_char(const char *s, char c)
+{
+    int n = 0;
+    for (; *s; s++) n += *s == c;
+    return n;
+}
+
 bool judge_row(const Judge *j, const Tsv *t, size_t row, const TsvCells *c, const char *answer, size_t n, Judged *out,
                Error *e)
 {
@@ -271,6 +278,10 @@ bool judge_row(const Judge *j, const Tsv *t, size_t row, const TsvCells *c, cons
     take_names(j, t, row, c, out);
     if (j->task->rate == RATE_CIRCULAR && (!out->numbered || out->number < 0)) {
         fail(e, ERR_FORMAT, "'%.64s' is not a whole number, which tells the rotations of a question", out->index);
+        return tsv_fail_in(t, row, "index", e);
+    }
+    if (j->task->rate == RATE_HALLUSION && count_char(out->index, '_') < 5) {
+        fail(e, ERR_FORMAT, "'%.64s' does not tell set, figure and question, six parts with underscores", out->index);
         return tsv_fail_in(t, row, "index", e);
     }
     switch (j->task->score) {

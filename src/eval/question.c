@@ -28,11 +28,11 @@ void question_free(Question *q)
 
 /* ---- pictures ---- */
 
-/* Takes the bytes over. */
-static void add_picture(Question *q, const Tsv *t, size_t row, Str *bytes)
+/* Takes the bytes over. The name is for messages about what they hold. */
+static void add_picture(Question *q, const char *column, Str *bytes)
 {
     Str name = { 0 };
-    str_printf(&name, "picture %d of row %zu, index %.64s", q->n_pictures + 1, row + 1, t->row[row].index);
+    str_printf(&name, "column %s, picture %d", column, q->n_pictures + 1);
     GROW(q->picture, q->n_pictures, q->capacity);
     q->picture[q->n_pictures++] = (Vl2Picture){ .bytes = bytes->text, .n = bytes->n, .name = name.text };
     *bytes = (Str){ 0 };
@@ -43,7 +43,7 @@ static bool add_base64(Question *q, const Tsv *t, size_t row, const char *text, 
     Str bytes = { 0 };
     const bool ok = base64_decode(text, n, &bytes, e);
     if (ok && bytes.n > 0) {
-        add_picture(q, t, row, &bytes);
+        add_picture(q, "image", &bytes);
         return true;
     }
     if (ok) fail(e, ERR_FORMAT, "holds no picture");
@@ -99,7 +99,7 @@ static bool add_file(Question *q, const Tsv *t, size_t row, const char *name, Er
     const bool ok = file_read(path, IMAGE_DEFAULTS.max_bytes, &bytes, &taken.n, e);
     if (ok) {
         taken.text = bytes;
-        add_picture(q, t, row, &taken);
+        add_picture(q, "image_path", &taken);
     }
     free(folder);
     free(path);

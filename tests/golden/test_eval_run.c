@@ -206,7 +206,7 @@ static void bad_rows_are_counted_or_end_the_run(void **state)
     assert_true(out.bad == 5 && told == 5 && out.done == 5); /* the row without a picture is no question */
     char *log = contents(&w, ".jsonl");
     assert_non_null(strstr(log, "row 1 (line 2), column image: base64: '!' at character 1"));
-    assert_non_null(strstr(log, "picture 1 of row 2, index 1"));
+    assert_non_null(strstr(log, "row 2 (line 3): column image, picture 1: "));
     free(log);
     close_bench(&b);
 }
