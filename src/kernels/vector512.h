@@ -4,6 +4,7 @@
 #define VL2_KERNELS_VECTOR512_H
 
 #include <immintrin.h>
+#include <stdint.h>
 
 #include "kernels/simd.h"
 
@@ -129,6 +130,20 @@ INLINE void v_store_bf16(void *p, V v, int left)
 INLINE V v_set1(float f)
 {
     return _mm512_set1_ps(f);
+}
+
+/* LANES small integers as numbers. */
+INLINE V v_from_int8(const int8_t *p)
+{
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)p)));
+}
+/* table[q] of the 32 half bytes of p: the low halves, then the high ones. */
+INLINE void v_look_up_halves(int8_t out[32], const uint8_t p[16], const int8_t table[16])
+{
+    const __m128i b = _mm_loadu_si128((const void *)p), t = _mm_loadu_si128((const void *)table);
+    const __m128i low = _mm_set1_epi8(15);
+    _mm_storeu_si128((void *)out, _mm_shuffle_epi8(t, _mm_and_si128(b, low)));
+    _mm_storeu_si128((void *)(out + 16), _mm_shuffle_epi8(t, _mm_and_si128(_mm_srli_epi16(b, 4), low)));
 }
 INLINE V v_add(V a, V b)
 {

@@ -35,6 +35,21 @@ INLINE V v_set1(float f)
 {
     return vdupq_n_f32(f);
 }
+
+/* LANES small integers as numbers. */
+INLINE V v_from_int8(const int8_t *p)
+{
+    const int8_t four[8] = { p[0], p[1], p[2], p[3] };
+    return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(vld1_s8(four)))));
+}
+/* table[q] of the 32 half bytes of p: the low halves, then the high ones. */
+INLINE void v_look_up_halves(int8_t out[32], const uint8_t p[16], const int8_t table[16])
+{
+    const uint8x16_t b = vld1q_u8(p);
+    const int8x16_t t = vld1q_s8(table);
+    vst1q_s8(out, vqtbl1q_s8(t, vandq_u8(b, vdupq_n_u8(15))));
+    vst1q_s8(out + 16, vqtbl1q_s8(t, vshrq_n_u8(b, 4)));
+}
 INLINE V v_load(const float *p, int left)
 {
     if (left >= LANES) return vld1q_f32(p);
