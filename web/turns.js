@@ -44,7 +44,7 @@ export function openEditor(root, turn, actions) {
 }
 
 function questionElement(talk, turn, firstNumber, actions) {
-  const root = el('article', { class: 'turn user', 'data-turn': turn.id }, el('h3', {}, t('you')),
+  const root = el('article', { class: 'turn user', 'data-turn': turn.id }, el('h2', {}, t('you')),
     turn.pictures.length > 0 && el('ul', { class: 'sent' }, turn.pictures.map((id, i) => sentPicture(id, firstNumber + i))),
     el('div', { class: 'text' }, withChips(turn.text)),
     el('div', { class: 'tools row' }, smallButton('copy', () => copyText(turn.text)),
@@ -106,7 +106,7 @@ function answerTools(root, talk, turn, isLast, actions) {
 }
 
 function answerElement(talk, turn, numbers, isLast, actions) {
-  const root = el('article', { class: 'turn assistant', 'data-turn': turn.id }, el('h3', {}, t('assistant')),
+  const root = el('article', { class: 'turn assistant', 'data-turn': turn.id }, el('h2', {}, t('assistant')),
     el('div', { class: 'text' }));
   putText(root, turn);
   if (!turn.finish && !turn.error) root.classList.add('running');
