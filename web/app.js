@@ -35,7 +35,7 @@ function changingTurns(change) {
 }
 
 const exampleButton = example => {
-  const text = example[language()] ?? t('modeSame');
+  const text = example[language()]?.split('\n').at(-1) ?? t('modeSame'); // of several lines the question
   return el('li', {}, el('button', { type: 'button', onclick: () => useExample(example) },
     el('img', { src: `examples/${example.files[0]}`, alt: '' }),
     el('span', {}, example.mode === 'locate' ? `${t('modeLocate')}: ${text}` : text)));

@@ -200,8 +200,8 @@ const TWO_CATS = "A <|ref|>grey cat<|/ref|><|det|>[[100, 200, 500, 600]]<|/det|>
 const boxOn = (picture, label, group, box, pixels) => ({ label, group, box, pixels, picture });
 
 async function askForBoxes(page) {
-    await answerWith(page, TWO_CATS, [boxOn(1, "grey cat", 0, [100, 200, 500, 600], [45, 60, 226, 180]),
-        boxOn(1, HOSTILE, 1, [0, 0, 999, 999], [0, 0, 451, 300])]);
+    await answerWith(page, TWO_CATS, [boxOn(1, "grey cat", 0, [100, 200, 500, 600], [26, 29, 128, 86]),
+        boxOn(1, HOSTILE, 1, [0, 0, 999, 999], [0, 0, 256, 144])]);
     await addPictures(page, "coffee.png", "cat.png");
     await ask(page, "<|grounding|>What is there?");
     await answerEnded(page);
@@ -212,7 +212,7 @@ await pagePromise("boxes_stand_on_their_picture_and_answer_to_their_phrase", asy
     expectEqual(await page.locator("figure.boxed").evaluateAll((list) => list.map((f) => f.dataset.picture)), ["2"], "pictures");
     const rect = await page.locator(".boxes [data-group='0'] rect").evaluate((r) =>
         ["x", "y", "width", "height"].map((n) => Number(r.getAttribute(n))));
-    expectEqual(rect, [45, 60, 181, 120], "rectangle");
+    expectEqual(rect, [26, 29, 102, 57], "rectangle");
     const image = await page.locator(".boxed img").boundingBox(), layer = await page.locator("svg.boxes").boundingBox();
     expectEqual([image.x, image.y, image.width, image.height].map(Math.round), [layer.x, layer.y, layer.width, layer.height].map(Math.round), "overlay");
     const lit = () => page.locator(".lit").evaluateAll((list) => [...new Set(list.map((n) => n.dataset.group))]);
@@ -233,7 +233,7 @@ await pagePromise("boxes_are_saved_as_png_svg_and_json", async (page) => {
         saved[kind] = readFileSync(await file.path());
     }
     const { picture, boxes } = JSON.parse(saved.JSON);
-    expectEqual([picture.name, boxes[0].pixels], ["cat.png", [45, 60, 226, 180]], "JSON");
+    expectEqual([picture.name, boxes[0].pixels], ["cat.png", [26, 29, 128, 86]], "JSON");
     expectEqual(saved.PNG.subarray(1, 4).toString(), "PNG", "PNG");
     const svgText = saved.SVG.toString();
     expect(svgText.includes("&lt;img") && !svgText.includes("<img"), "markup of a label is in the SVG");
@@ -292,7 +292,7 @@ await pagePromise("history_is_there_after_a_reload", async (page) => {
     await page.reload();
     await answerEnded(page);
     expectEqual(await page.textContent(".turn.assistant .text"), text, "answer");
-    await page.waitForFunction(() => document.querySelector(".turn.user img")?.naturalWidth === 451);
+    await page.waitForFunction(() => document.querySelector(".turn.user img")?.naturalWidth === 256);
     await page.click("#new-talk");
     await page.locator(".welcome").waitFor();
     await page.fill("#search", "nothing like it");
