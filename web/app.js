@@ -12,7 +12,7 @@ import { openEditor, putText, turnElements } from './turns.js';
 import { RECIPES, recipe } from './recipe.js';
 import { apiKey } from './store.js';
 import { drawSettings } from './settings.js';
-import { drawTray } from './tray.js';
+import { drawTray, holdSending } from './tray.js';
 
 let talk = newTalk();
 let running = null; // { abort, talk, turn }
@@ -78,7 +78,8 @@ function startOver() {
 }
 
 async function useExample(example) {
-  await takeExample({ mode: example.mode, text: example[language()] }, await examplePictures(example));
+  const pictures = await holdSending(() => examplePictures(example));
+  await takeExample({ mode: example.mode, text: example[language()] }, pictures);
 }
 
 // ---- an answer in the making ----
@@ -166,7 +167,7 @@ async function answerTo(question) {
 
 async function send() {
   const { text, pictures } = composed();
-  if (running) return;
+  if (running || at('send').disabled) return;
   if (!text && !pictures.length) return showStatus(t('emptyContext'), true);
   const question = addTurn(talk, talk.last, 'user', { text, pictures });
   clearComposer();

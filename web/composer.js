@@ -1,5 +1,5 @@
 // composer.js - what is about to be asked: the entry, its mode, its pictures, and what all of it costs before it is sent.
-import { addFiles, onTrayChange, replacePicture, setTray, showCosts, trayIds, trayPictures } from './tray.js';
+import { addFiles, holdSending, onTrayChange, replacePicture, setTray, showCosts, trayIds, trayPictures } from './tray.js';
 import { askRectangle, burnt } from './mark.js';
 import { at, showStatus } from './dom.js';
 import { dataUrlOf, keepPicture, makePicture } from './pictures.js';
@@ -46,7 +46,8 @@ async function markFirst() {
   const rectangle = await askRectangle(first);
   if (!rectangle) return setMode('ask');
   const name = first.name.replace(/(\.\w+)?$/, '-marked.png');
-  replacePicture(0, (await keepPicture(await makePicture(await burnt(first, rectangle), name))).id);
+  await holdSending(async () =>
+    replacePicture(0, (await keepPicture(await makePicture(await burnt(first, rectangle), name))).id));
   at('entry').value = SAME;
   at('entry').focus();
 }

@@ -2,12 +2,12 @@
 import { makePicture } from './pictures.js';
 
 export const EXAMPLES = [
-  { mode: 'locate', files: ['giraffe.png'], en: 'the giraffe', zh: '长颈鹿' },
-  { mode: 'locate', files: ['giraffe.png'], en: 'the cyan moon', zh: '青色的月亮' },
-  { mode: 'locate', files: ['rings.png'], en: 'the orange ring', zh: '橙色的圆环' },
-  { mode: 'describe', files: ['rings.png'], en: 'Describe the image.', zh: '描述这张图片。' },
+  { mode: 'locate', files: ['crown.png'], en: 'the crown', zh: '王冠' },
+  { mode: 'locate', files: ['heart.png'], en: 'the red heart', zh: '红色的心' },
+  { mode: 'locate', files: ['cross.png'], en: 'the black cross', zh: '黑色的十字' },
+  { mode: 'describe', files: ['dolphin.png'], en: 'Describe the image.', zh: '描述这张图片。' },
   { mode: 'same', files: ['lemon-a.png', 'lemon-b.png'] },
-  { mode: 'ask', files: ['chart.png'], en: 'Which bar is the highest?', zh: '哪根柱子最高？' },
+  { mode: 'ask', files: ['chart.png'], en: 'What is the value of D?', zh: 'D 的值是多少？' },
   { mode: 'ask', files: ['lemon-a.png', 'lemon-b.png', 'lemon-c.png'],
     en: 'This is the first image: <image>\nThis is the second image: <image>\nThis is the third image: <image>\nIn which image is the lemon?',
     zh: '这是第一张图片：<image>\n这是第二张图片：<image>\n这是第三张图片：<image>\n柠檬在哪张图片里？' },

@@ -36,7 +36,7 @@ const TEXTS = {
 
   question: ['Question', '问题'],
   questionHint: ['Ask something…', '输入问题…'],
-  locateHint: ['What is to be found? “the giraffe”', '要找什么？例如“长颈鹿”'],
+  locateHint: ['What is to be found? “the red heart”', '要找什么？例如“红色的心”'],
   describeHint: ['Describe the image.', '描述这张图片。'],
   send: ['Send', '发送'],
   stop: ['Stop', '停止'],

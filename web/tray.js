@@ -25,7 +25,21 @@ export function showCosts(list) {
   draw();
 }
 
-export async function addFiles(files) {
+// While pictures are in the making nothing is sent, as it would go without them.
+let inTheMaking = 0;
+
+export async function holdSending(work) {
+  at('send').disabled = ++inTheMaking > 0;
+  try {
+    return await work();
+  } finally {
+    at('send').disabled = --inTheMaking > 0;
+  }
+}
+
+export const addFiles = files => holdSending(() => addAll(files));
+
+async function addAll(files) {
   const added = [];
   for (const file of files)
     try {

@@ -29,7 +29,7 @@ const bodyOf = async (page, act) => {
 // ---- asking ----
 
 await pagePromise("page_streams_an_answer_about_a_picture", async (page) => {
-    await setControl(page, "maxTokens", 64);
+    await setControl(page, "maxTokens", 1024);
     await addPictures(page, "cat.png");
     const lengths = page.evaluate(() => new Promise((resolve) => {
         const seen = new Set();
@@ -43,7 +43,7 @@ await pagePromise("page_streams_an_answer_about_a_picture", async (page) => {
     }));
     await ask(page, "What is this?");
     expect(await lengths > 2, "the text did not grow in steps");
-    expect(/64 (written|生成)|, 64 written/.test(await page.textContent(".statistics")), "statistics do not tell 64 tokens");
+    expect(/\d+ tokens read \(\d+ of pictures, \d+ from cache\), \d+ written/.test(await page.textContent(".statistics")), "statistics");
     expectEqual(await page.locator(".turn.user .thumb img").count(), 1, "pictures of the question");
 });
 
@@ -79,7 +79,7 @@ await pagePromise("pictures_are_numbered_moved_and_taken_out", async (page) => {
 await pagePromise("pictures_come_by_paste_and_drop", async (page) => {
     const give = (type) => page.evaluate(async ([kind, url]) => {
         const data = new DataTransfer();
-        data.items.add(new File([await (await fetch("examples/rings.png")).blob()], `${kind}.png`, { type: "image/png" }));
+        data.items.add(new File([await (await fetch("examples/crown.png")).blob()], `${kind}.png`, { type: "image/png" }));
         const make = { paste: () => new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }),
             drop: () => new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }) }[kind];
         if (kind === "drop") document.body.dispatchEvent(new DragEvent("dragover", { dataTransfer: data, bubbles: true, cancelable: true }));
@@ -184,8 +184,9 @@ await pagePromise("the_same_object_is_marked_in_red_on_the_first_picture", async
         await image.decode();
         const canvas = document.createElement("canvas");
         [canvas.width, canvas.height] = [image.width, image.height];
-        canvas.getContext("2d").drawImage(image, 0, 0);
-        const at = (x, y) => [...canvas.getContext("2d").getImageData(x * image.width, y * image.height, 1, 1).data].slice(0, 3);
+        const to = canvas.getContext("2d", { willReadFrequently: true });
+        to.drawImage(image, 0, 0);
+        const at = (x, y) => [...to.getImageData(x * image.width, y * image.height, 1, 1).data].slice(0, 3);
         return { edge: at(0.5, 0.25), inside: at(0.5, 0.4) };
     }, first.image_url.url);
     expectEqual(corner.edge, [255, 0, 0], "pixel on the rectangle");
