@@ -24,6 +24,10 @@ function boxShape(b, picture) {
       'font-size': letters, 'font-family': 'sans-serif', 'font-weight': 600 }, b.label));
 }
 
+// Small pictures are shown larger, so that labels can be read.
+const LEAST_SHOWN = 320; // CSS pixels of the longer side
+const widthShown = picture => Math.round(picture.width * Math.max(1, LEAST_SHOWN / sideOf(picture)));
+
 const layerOf = (picture, boxes, fields) =>
   svg('svg', { viewBox: `0 0 ${picture.width} ${picture.height}`, ...fields }, boxes.map(b => boxShape(b, picture)));
 
@@ -87,9 +91,9 @@ function tools(layer, picture, boxes) {
 // The picture with its boxes; `number`: what the conversation calls it.
 export function boxedPicture(picture, boxes, number) {
   const layer = layerOf(picture, boxes, { class: 'boxes', 'aria-hidden': 'true' });
+  const alt = t('boxesOn', number, boxes.map(b => b.label).join(', '));
   return el('figure', { class: 'boxed', 'data-picture': number },
-    el('div', { class: 'stage' },
-      el('img', { src: picture.url, alt: t('boxesOn', number, boxes.map(b => b.label).join(', ')) }), layer),
+    el('div', { class: 'stage' }, el('img', { src: picture.url, width: widthShown(picture), alt }), layer),
     tools(layer, picture, boxes),
     el('ol', { 'aria-label': t('boxes') }, boxes.map(listItem)));
 }

@@ -9,8 +9,10 @@ export const EXAMPLES = [
   { mode: 'same', files: ['lemon-a.png', 'lemon-b.png'] },
   { mode: 'ask', files: ['chart.png'], en: 'What is the value of D?', zh: 'D 的值是多少？' },
   { mode: 'ask', files: ['lemon-a.png', 'lemon-b.png', 'lemon-c.png'],
-    en: 'This is the first image: <image>\nThis is the second image: <image>\nThis is the third image: <image>\nIn which image is the lemon?',
-    zh: '这是第一张图片：<image>\n这是第二张图片：<image>\n这是第三张图片：<image>\n柠檬在哪张图片里？' },
+    en: 'This is the first image: <image>\nThis is the second image: <image>\nThis is the third image: <image>\n' +
+      'In which image is the lemon?',
+    zh: '这是第一张图片：<image>\n这是第二张图片：<image>\n这是第三张图片：<image>\n' +
+      '柠檬在哪张图片里？' },
   { mode: 'ask', files: ['word.png'], en: 'Read the text.', zh: '读出图中的文字。' },
 ];
 

@@ -82,7 +82,8 @@ await pagePromise("pictures_come_by_paste_and_drop", async (page) => {
         data.items.add(new File([await (await fetch("examples/crown.png")).blob()], `${kind}.png`, { type: "image/png" }));
         const make = { paste: () => new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }),
             drop: () => new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }) }[kind];
-        if (kind === "drop") document.body.dispatchEvent(new DragEvent("dragover", { dataTransfer: data, bubbles: true, cancelable: true }));
+        const over = new DragEvent("dragover", { dataTransfer: data, bubbles: true, cancelable: true });
+        if (kind === "drop") document.body.dispatchEvent(over);
         document.body.dispatchEvent(make());
     }, [type]);
     await give("paste");
@@ -94,6 +95,21 @@ await pagePromise("pictures_come_by_paste_and_drop", async (page) => {
 await pagePromise("a_file_that_is_no_picture_is_named", async (page) => {
     await page.setInputFiles("#files", { name: "notes.png", mimeType: "image/png", buffer: Buffer.from("no picture") });
     await page.waitForFunction(() => document.querySelector("#status.error")?.textContent.includes("notes.png"));
+});
+
+await pagePromise("what_happens_before_the_first_token_is_told", async (page) => {
+    const at = (state, tiles_done, prompt_done) => ({ state, ahead: 2, tiles_done, tiles: 3, prompt_done, prompt: 1024 });
+    await answerWith(page, "Done.", [], [at("queued", 0, 0), at("pictures", 1, 0), at("prompt", 3, 512), at("answer", 3, 1024)]);
+    await page.evaluate(() => {
+        window.told = [];
+        new MutationObserver((list) => list.forEach((m) => m.addedNodes.forEach((n) => window.told.push(n.data))))
+            .observe(document.querySelector("#status"), { childList: true });
+    });
+    await ask(page, "And?");
+    await answerEnded(page);
+    const told = await page.evaluate(() => window.told);
+    for (const text of ["Waiting: 2 ahead", "Encoding pictures: tile 1 of 3", "Reading: 512 of 1024 tokens", "Generate: Success"])
+        expect(told.includes(text), `"${text}" is not in ${JSON.stringify(told)}`);
 });
 
 await pagePromise("stop_cancels_on_the_server_and_keeps_the_text", async (page) => {
@@ -215,7 +231,8 @@ await pagePromise("boxes_stand_on_their_picture_and_answer_to_their_phrase", asy
         ["x", "y", "width", "height"].map((n) => Number(r.getAttribute(n))));
     expectEqual(rect, [26, 29, 102, 57], "rectangle");
     const image = await page.locator(".boxed img").boundingBox(), layer = await page.locator("svg.boxes").boundingBox();
-    expectEqual([image.x, image.y, image.width, image.height].map(Math.round), [layer.x, layer.y, layer.width, layer.height].map(Math.round), "overlay");
+    const rounded = (b) => [b.x, b.y, b.width, b.height].map(Math.round);
+    expectEqual(rounded(image), rounded(layer), "overlay");
     const lit = () => page.locator(".lit").evaluateAll((list) => [...new Set(list.map((n) => n.dataset.group))]);
     await page.hover(".phrase[data-group='0']");
     expectEqual(await lit(), ["0"], "lit by the phrase");

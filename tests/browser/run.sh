@@ -30,4 +30,4 @@ if [ -n "$why" ]; then
 fi
 mkdir -p build/browser/pictures
 cp tests/browser/*.mjs build/browser/ # Node looks for packages beside the program
-exec node build/browser/page.mjs "$1" "$golden" build/browser/pictures
+exec node build/browser/page.mjs "$1" "$golden" "$(command -v chromium)" build/browser/pictures

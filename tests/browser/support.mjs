@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
-const [vl2Program, golden, pictures] = process.argv.slice(2);
+const [vl2Program, golden, executablePath, pictures] = process.argv.slice(2);
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 export const picturePath = (name) => join("tests/data/golden/images", name);
@@ -62,7 +62,7 @@ export async function until(check, what, seconds = 30) {
 // ---- the browser ----
 
 export const startBrowser = () =>
-    chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
+    chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
 
 const WIDE = { width: 1280, height: 860 };
 const NO_COMPLAINT = [/status of (401|503)/]; // answers that the promise is about
@@ -84,13 +84,14 @@ export async function openPage(browser, url, options = {}) {
 }
 
 /** Answers of the server as the test wants them, for what a model of random weights does not say. */
-export async function answerWith(page, text, boxes = []) {
+export async function answerWith(page, text, boxes = [], progress = []) {
     await page.route("**/v1/chat/completions", (route) => {
         const chunk = (choice, more = {}) => `data: ${JSON.stringify({ choices: choice ? [choice] : [], ...more })}\n\n`;
         const usage = { prompt_tokens: 20, completion_tokens: 9, total_tokens: 29,
             prompt_tokens_details: { cached_tokens: 0, image_tokens: 0, text_tokens: 20 } };
         const timings = { prompt_n: 20, cached_n: 0, predicted_n: 9, vision_ms: 1, prompt_ms: 10, predicted_ms: 90, first_token_ms: 12 };
-        route.fulfill({ contentType: "text/event-stream", body: chunk({ delta: { content: text }, finish_reason: null }) +
+        route.fulfill({ contentType: "text/event-stream", body: progress.map((p) => chunk(null, { progress: p })).join("") +
+            chunk({ delta: { content: text }, finish_reason: null }) +
             chunk({ delta: { boxes }, finish_reason: "stop" }, { timings }) + chunk(null, { usage }) + "data: [DONE]\n\n" });
     });
 }
