@@ -22,10 +22,15 @@ listed() {
         { for (i = 1; i <= n; i++) if ($3 ~ kind[i]) { print $2; next } }' docs/dependencies.md
 }
 
+# Beside a package of this machine's architecture the same one of another may stand: a line for each.
+is_installed() {
+    native=$(dpkg --print-architecture 2>/dev/null)
+    case $1 in *:*) native=${1#*:} ;; esac
+    dpkg-query -W -f '${db:Status-Status} ${Architecture}\n' "$1" 2>/dev/null | grep -qxE "installed ($native|all)"
+}
 missing() {
     listed "$@" | while read -r package; do
-        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
-            command -v "$package" >/dev/null || printf '%s ' "$package"
+        is_installed "$package" || command -v "$package" >/dev/null || printf '%s ' "$package"
     done
 }
 

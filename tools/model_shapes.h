@@ -70,7 +70,7 @@ static const ModelShape MODEL_SHAPES[] = {
           "bos_token_id": 100000, "eos_token_id": 100001, "hidden_size": 2048, "intermediate_size": 10944,
           "kv_lora_rank": 512, "moe_intermediate_size": 1408, "n_routed_experts": 64, "num_attention_heads": 16,
           "num_experts_per_tok": 6, "num_hidden_layers": 27, "num_key_value_heads": 16, "qk_nope_head_dim": 128,
-          "qk_rope_head_dim": 64, "topk_method": "greedy", "v_head_dim": 128, "vocab_size": 70400
+          "qk_rope_head_dim": 64, "topk_method": "greedy", "v_head_dim": 128, "vocab_size": 102400
       }) },
       { COMMON_VISION } },
     { "base", "bfloat16",

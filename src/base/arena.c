@@ -84,7 +84,8 @@ void *arena_get(Arena *a, size_t bytes)
 
 void *arena_get_zeroed(Arena *a, size_t bytes)
 {
-    const size_t fresh = a->peak; /* from here on pages are still the kernel's zeros, and take no memory until written */
+    const size_t fresh =
+        a->peak; /* from here on pages are still the kernel's zeros, and take no memory until written */
     unsigned char *p = arena_get(a, bytes);
     const size_t at = (size_t)(p - a->base);
     if (at < fresh) memset(p, 0, bytes < fresh - at ? bytes : fresh - at);

@@ -84,8 +84,8 @@ extern const Option TRAIN_OPTIONS[];
                    .projector_rate = 1,                                                                                \
                    .weight_decay = 0.01f,                                                                              \
                    .clip = 1 },                                                                                        \
-        .keep = { .save_every = 500, .keep = 2, .evaluate_every = 500, .answers = 16, .best_by = "loss" }, .dry = { .show = 2 },                         \
-        .picture = PICTURE_DEFAULTS                                                                                    \
+        .keep = { .save_every = 500, .keep = 2, .evaluate_every = 500, .answers = 16, .best_by = "loss" },             \
+        .dry = { .show = 2 }, .picture = PICTURE_DEFAULTS                                                              \
     }
 
 /* What one option alone cannot tell. */

@@ -195,7 +195,8 @@ static bool log_run(Session *s, Error *e)
     recall_best(s, path);
     bool ok = train_log_open(&s->log, path, e);
     free(path);
-    return ok && train_log_run(s->log, s->trainer.steps, s->a->model, trainer_settings(&s->trainer), e);
+    return ok &&
+           train_log_run(s->log, s->trainer.steps, model_or_default(s->a->model), trainer_settings(&s->trainer), e);
 }
 
 /* A preset's list where its name is given, and the model's own where nothing is. */

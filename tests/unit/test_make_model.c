@@ -440,7 +440,7 @@ static void refuses_with_a_reason(void **state)
         ErrorCode code;
         const char *expected;
     } rows[] = {
-        { { "--shape", "huge" }, ERR_USAGE, "--shape huge: expected micro-mha" },
+        { { "--shape", "huge" }, ERR_USAGE, "--shape huge: expected default, micro-mha" },
         { { "--dtype", "bf16" }, ERR_USAGE, "--shape is missing" },
         { { "--shape", "tiny", "--dtype", "int8" }, ERR_USAGE, "--dtype int8: expected bf16, f16 or f32" },
         { { "--shape", "tiny", "--gguf", "q5" },
