@@ -29,6 +29,17 @@ struct Worker {
 
 /* ---- what is new goes from the request to the job ---- */
 
+/* Tells whoever waits for the job; *at becomes the time. */
+static void enter_state(Job *job, JobState state, double *at)
+{
+    monitor_enter(job->monitor);
+    job->state = state;
+    job->news++;
+    *at = clock_now();
+    monitor_wake(job->monitor);
+    monitor_leave(job->monitor);
+}
+
 /* The request has ended: it leaves the engine and is the connection's again. */
 static void finish_job(Worker *w, Job *job)
 {
@@ -37,12 +48,7 @@ static void finish_job(Worker *w, Job *job)
     w->share[job->who].running--;
     w->stats.running--;
     monitor_leave(w->monitor);
-    monitor_enter(job->monitor);
-    job->state = JOB_DONE;
-    job->news++;
-    job->done_at = clock_now();
-    monitor_wake(job->monitor);
-    monitor_leave(job->monitor);
+    enter_state(job, JOB_DONE, &job->done_at);
 }
 
 /* True if the job is done. */
@@ -109,12 +115,7 @@ static void begin_jobs(Worker *w)
         job->next = w->running;
         w->running = job;
         request_start(job->request);
-        monitor_enter(job->monitor);
-        job->state = JOB_RUNNING;
-        job->news++;
-        job->started_at = clock_now();
-        monitor_wake(job->monitor);
-        monitor_leave(job->monitor);
+        enter_state(job, JOB_RUNNING, &job->started_at);
     }
 }
 
@@ -183,12 +184,7 @@ Worker *worker_open(int n_who, int most_queued, Error *e)
 static void drop_queued(Job *job)
 {
     engine_finish(job->request, "cancelled");
-    monitor_enter(job->monitor);
-    job->state = JOB_DONE;
-    job->news++;
-    job->done_at = clock_now();
-    monitor_wake(job->monitor);
-    monitor_leave(job->monitor);
+    enter_state(job, JOB_DONE, &job->done_at);
 }
 
 void worker_stop(Worker *w)

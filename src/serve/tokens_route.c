@@ -49,13 +49,20 @@ static json_t *tokenize(const HostedModel *m, const json_t *body, ApiError *e)
     return v;
 }
 
-HttpResult answer_tokenize(Exchange *x)
+typedef json_t *MakeAnswer(const HostedModel *m, const json_t *body, ApiError *e);
+
+static HttpResult answer_by(Exchange *x, MakeAnswer *make)
 {
     json_t *body, *v = NULL;
     HostedModel *m = NULL;
     ApiError e;
-    if (read_body(x, &body, &m, &e)) v = tokenize(m, body, &e);
+    if (read_body(x, &body, &m, &e)) v = make(m, body, &e);
     return finish(x, body, m, v, &e);
+}
+
+HttpResult answer_tokenize(Exchange *x)
+{
+    return answer_by(x, tokenize);
 }
 
 /* {"tokens": [ids]} */
@@ -87,11 +94,7 @@ static json_t *detokenize_body(const HostedModel *m, const json_t *body, ApiErro
 
 HttpResult answer_detokenize(Exchange *x)
 {
-    json_t *body, *v = NULL;
-    HostedModel *m = NULL;
-    ApiError e;
-    if (read_body(x, &body, &m, &e)) v = detokenize_body(m, body, &e);
-    return finish(x, body, m, v, &e);
+    return answer_by(x, detokenize_body);
 }
 
 /* ---- the prompt of a conversation ---- */
