@@ -669,10 +669,10 @@ static bool is_of_one_scene(Task task)
 
 static void ask_rounds(const Tool *t, Talk *k, Task first, const Scene *s, int n)
 {
-    enum { TRIES = 12 };
+    const int most_tries = 4 * t->o.rounds; /* a question may not suit, or have been asked */
     const int rounds = t->o.held_out ? 1 : draw_number(&k->rng, 1, t->o.rounds);
     Task task = first;
-    for (int tries = 0; tries < TRIES && json_array_size(k->tasks) < (size_t)rounds; tries++) {
+    for (int tries = 0; tries < most_tries && json_array_size(k->tasks) < (size_t)rounds; tries++) {
         const bool done = ASK[task](k, s, n);
         if (!done && json_array_size(k->tasks) == 0) continue; /* the first question is of the task that was drawn */
         if (first != TASK_SEVERAL) do
