@@ -27,7 +27,7 @@ static inline TempFolder temp_open(void)
 static inline const char *temp_path(TempFolder *s, const char *name)
 {
     char path[sizeof s->path[0]];
-    snprintf(path, sizeof path, "%s/%s", s->folder, name);
+    if (snprintf(path, sizeof path, "%s/%s", s->folder, name) >= (int)sizeof path) fail_msg("%s: too long", name);
     return memcpy(s->path[s->next++ % 8], path, sizeof path);
 }
 

@@ -78,10 +78,20 @@ static Names names_of(const Judged *list, size_t n, NameOf *of)
     return names;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
 typedef struct {
     double sum;
     size_t n;
 } Sum;
+
+static double mean(Sum s)
+{
+    return s.n ? s.sum / (double)s.n : 0;
+}
 
 static double share(Sum s)
 {
@@ -134,6 +144,33 @@ static void rate_choice(const Judged *list, size_t n, Rating *r)
     add_parts(r, "split", list, n, split_of, "accuracy");
     add_parts(r, "l2-category", list, n, l2_of, "accuracy");
     add_parts(r, "category", list, n, category_of, "accuracy");
+}
+
+static bool is_in_group(const Judged *list, size_t n, const char *category, const char *group)
+{
+    for (size_t i = 0; i < n; i++)
+        if (same_text(list[i].category, category) && same_text(list[i].l2, group)) return true;
+    return false;
+}
+
+/* A group is the mean of its categories, each as heavy as the others and with all of its rows, whatever group those are in. */
+static void rate_mmt(const Judged *list, size_t n, Rating *r)
+{
+    const Names groups = names_of(list, n, l2_of), categories = names_of(list, n, category_of);
+    add_parts(r, "split", list, n, split_of, "accuracy");
+    for (int g = 0; g < groups.n; g++) {
+        Sum parts = { 0 };
+        for (int c = 0; c < categories.n; c++) {
+            if (!is_in_group(list, n, categories.name[c], groups.name[g])) continue;
+            parts.sum += share(sum_of(list, n, category_of, categories.name[c]));
+            parts.n++;
+        }
+        add_line(r, "l2-category", groups.name[g], "mean of its categories", mean(parts),
+                 sum_of(list, n, l2_of, groups.name[g]).n, 100);
+    }
+    add_parts(r, "category", list, n, category_of, "accuracy");
+    free(groups.name);
+    free(categories.name);
 }
 
 /* The rotations of a question have its index plus millions; it is right where all are. A rotation without its question (index below
@@ -212,11 +249,6 @@ static bool is_one_of(const char *name, const char *const *names, int n)
     for (int i = 0; name && i < n; i++)
         if (strcmp(names[i], name) == 0) return true;
     return false;
-}
-
-static bool same_text(const char *a, const char *b)
-{
-    return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
 /* Pictures of one category whose first two questions are both right; a picture with one question alone is left out. */
@@ -334,19 +366,20 @@ static void rate_hallusion(const Judged *list, size_t n, Rating *r)
     /* The figure that is reported is the mean of the three. */
     add_line(r, "Overall", "", "mean of aAcc, fAcc, qAcc", (r->line[0].value + r->line[1].value + r->line[2].value) / 3,
              n, 100);
-    const RatingLine mean = r->line[r->n - 1];
+    const RatingLine reported = r->line[r->n - 1];
     memmove(r->line + 1, r->line, (size_t)(r->n - 1) * sizeof *r->line);
-    r->line[0] = mean;
+    r->line[0] = reported;
 }
 
 /* ---- POPE ---- */
 
 /* A row counts once for each of its categories, which stand apart by commas; so does the whole. */
-static bool has_category(const char *categories, const char *name)
+static size_t count_category(const char *categories, const char *name)
 {
+    size_t n = 0;
     for (const char *s = categories; s; s = strchr(s, ',') ? strchr(s, ',') + 1 : NULL)
-        if (strcspn(s, ",") == strlen(name) && strncmp(s, name, strlen(name)) == 0) return true;
-    return false;
+        n += strcspn(s, ",") == strlen(name) && strncmp(s, name, strlen(name)) == 0;
+    return n;
 }
 
 static size_t count_categories(const char *categories)
@@ -360,7 +393,8 @@ static void add_pope(Rating *r, const char *part, const char *name, const Judged
 {
     double yes_yes = 0, no_yes = 0, yes_no = 0, right = 0, rows = 0;
     for (size_t i = 0; i < n; i++) {
-        const double times = name ? has_category(list[i].category, name) : (double)count_categories(list[i].category);
+        const double times =
+            (double)(name ? count_category(list[i].category, name) : count_categories(list[i].category));
         const bool said_yes = strcmp(list[i].said, "Yes") == 0;
         rows += times;
         right += times * list[i].score;
@@ -459,22 +493,37 @@ static void rate_mathvista(const Judged *list, size_t n, Rating *r)
 static const char *const SPLITS[] = { "RefCOCO_val",    "RefCOCO_testA",  "RefCOCO_testB", "RefCOCO+_val",
                                       "RefCOCO+_testA", "RefCOCO+_testB", "RefCOCOg_val",  "RefCOCOg_test" };
 
-/* The mean over the eight splits, each as heavy as the others; over the rows where none of them is there. */
+static Sum iou_of(const Judged *list, size_t n, const char *split)
+{
+    Sum s = { 0 };
+    for (size_t i = 0; i < n; i++) {
+        if (split && (!list[i].split || strcmp(list[i].split, split) != 0)) continue;
+        s.sum += list[i].iou;
+        s.n++;
+    }
+    return s;
+}
+
+/* The means over the eight splits, each as heavy as the others; over the rows where none of them is there. */
 static void rate_refcoco(const Judged *list, size_t n, Rating *r)
 {
-    double sum = 0;
-    int there = 0;
+    Sum precision = { 0 }, iou = { 0 };
     for (int i = 0; i < 8; i++) {
         const Sum s = sum_of(list, n, split_of, SPLITS[i]);
-        sum += share(s);
-        there += s.n > 0;
+        if (!s.n) continue;
+        precision.sum += share(s), precision.n++;
+        iou.sum += mean(iou_of(list, n, SPLITS[i])), iou.n++;
     }
-    add_line(r, "Overall", "", "precision at IoU 0.5", there ? sum / there : share(sum_of(list, n, NULL, NULL)), n,
-             100);
+    add_line(r, "Overall", "", "precision at IoU 0.5",
+             precision.n ? mean(precision) : share(sum_of(list, n, NULL, NULL)), n, 100);
+    add_line(r, "Overall", "", "mean IoU", mean(iou.n ? iou : iou_of(list, n, NULL)), n, 1);
     add_parts(r, "split", list, n, split_of, "precision at IoU 0.5");
-    double iou = 0;
-    for (size_t i = 0; i < n; i++) iou += list[i].iou;
-    add_line(r, "Overall", "", "mean IoU", n ? iou / (double)n : 0, n, 1);
+    const Names names = names_of(list, n, split_of);
+    for (int i = 0; i < names.n; i++) {
+        const Sum s = iou_of(list, n, names.name[i]);
+        add_line(r, "split", names.name[i], "mean IoU", mean(s), s.n, 1);
+    }
+    free(names.name);
 }
 
 static void rate_scenes(const Judged *list, size_t n, Rating *r)
@@ -500,6 +549,10 @@ void rate(const Task *task, Judged *list, size_t n, Rating *out)
         rate_choice(list, n, out);
         break;
     case RATE_CIRCULAR: rate_circular(list, n, out); break;
+    case RATE_MMT:
+        add_all(out, list, n, "accuracy");
+        rate_mmt(list, n, out);
+        break;
     case RATE_MATHVISTA: rate_mathvista(list, n, out); break;
     case RATE_REFCOCO: rate_refcoco(list, n, out); break;
     case RATE_SCENES: rate_scenes(list, n, out); break;

@@ -19,6 +19,7 @@ static const Task TASKS[] = {
     { "AI2D", ASK_CHOICE, SCORE_CHOICE, RATE_CHOICE, "accuracy", "A" },
     { "MMBench", ASK_CHOICE, SCORE_CHOICE, RATE_CIRCULAR, "accuracy of all rotations", "A" },
     { "CCBench", ASK_CHOICE, SCORE_CHOICE, RATE_CIRCULAR, "accuracy of all rotations", "A" },
+    { "MMT-Bench", ASK_CHOICE, SCORE_CHOICE, RATE_MMT, "accuracy", "A" },
     { "MMStar", ASK_CHOICE, SCORE_CHOICE, RATE_CHOICE, "accuracy", "A" },
     { "MMMU", ASK_MMMU, SCORE_CHOICE, RATE_CHOICE, "accuracy", "A" },
     { "RealWorldQA", ASK_CHOICE, SCORE_CHOICE, RATE_CHOICE, "accuracy", "A" },

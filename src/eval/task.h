@@ -34,6 +34,7 @@ typedef enum {
     RATE_POPE,
     RATE_CHOICE,   /* over all, by split, l2-category and category */
     RATE_CIRCULAR, /* and all rotations of a question at once */
+    RATE_MMT,      /* as choices, l2-category the mean of its categories */
     RATE_MATHVISTA,
     RATE_REFCOCO,
     RATE_SCENES
