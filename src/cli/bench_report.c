@@ -158,22 +158,13 @@ static json_t *machine_to_json(const BenchReport *r)
                      "limits", limits);
 }
 
-/* A folder's name may be any bytes. */
-static json_t *valid_string(const char *text)
-{
-    Str valid = { 0 };
-    str_add_lossy(&valid, text, strlen(text));
-    json_t *v = json_stringn(valid.n ? valid.text : "", valid.n);
-    str_free(&valid);
-    return v;
-}
-
 static json_t *model_to_json(const BenchReport *r)
 {
-    return json_pack("{s:o, s:I, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:f, s:f}", "name", valid_string(r->model), "bytes",
-                     (json_int_t)r->bytes, "types", r->types, "compute", r->compute, "cache", r->cache, "layers",
-                     r->layers, "width", r->width, "context", r->context, "chunk", r->chunk, "weights_of_token",
-                     r->weights_of_token, "bytes_of_token", r->bytes_of_token);
+    return json_pack("{s:o, s:I, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:f, s:f}", "name",
+                     json_of_bytes(r->model, strlen(r->model)), "bytes", (json_int_t)r->bytes, "types", r->types,
+                     "compute", r->compute, "cache", r->cache, "layers", r->layers, "width", r->width, "context",
+                     r->context, "chunk", r->chunk, "weights_of_token", r->weights_of_token, "bytes_of_token",
+                     r->bytes_of_token);
 }
 
 static json_t *row_to_json(const BenchRow *r)

@@ -48,7 +48,8 @@ static const Option WHAT_OPTIONS[] = {
     OPTION_TEXT(
         T, task, "task", 0, "NAME",
         "How to ask and score: DocVQA, InfoVQA, ChartQA, TextVQA, OCRVQA, GQA, OCRBench, MME, POPE, HallusionBench, "
-        "AI2D, MMBench, CCBench, MMStar, MMMU, RealWorldQA, SEEDBench, SEEDBench2, ScienceQA, MathVista, RefCOCO, "
+        "AI2D, MMBench, CCBench, MMT-Bench, MMStar, MMMU, RealWorldQA, SEEDBench, SEEDBench2, ScienceQA, MathVista, "
+        "RefCOCO, "
         "Scenes. Default: what "
         "FILE's name begins with."),
     OPTION_TEXT(T, out, "output", 'o', "DIR",
@@ -376,17 +377,6 @@ static bool on_stop(void *context)
     return interrupt_seen();
 }
 
-/* "deepseek-vl2-tiny" of "models/deepseek-vl2-tiny/", "tiny" of "tiny.gguf". Caller frees. */
-static char *model_name(const char *path)
-{
-    size_t n = path ? strlen(path) : 0;
-    while (n > 1 && path[n - 1] == '/') n--;
-    size_t begin = n;
-    while (begin > 0 && path[begin - 1] != '/') begin--;
-    if (n - begin > 5 && strncmp(path + n - 5, ".gguf", 5) == 0) n -= 5;
-    return n > begin ? xstrndup(path + begin, n - begin) : xstrdup("default");
-}
-
 static bool name_files(Job *j, const char *model, Error *e)
 {
     Str name = { 0 };
@@ -423,18 +413,16 @@ static void note_outcome(const Job *j, const EvalOutcome *o)
 /* The exit status, or -1 with *e. */
 static int ask_model(Job *j, EvalArgs *a, Error *e)
 {
-    Vl2Options o;
     EvalOutcome outcome;
-    char *model = model_name(a->engine.model);
+    char *model = model_name_of(model_or_default(a->engine.model));
     if (!take_shard(j, a->what.shard, e) || !take_task(j, a->what.data, e)) return free(model), -1;
     j->name = task_data_name(a->what.data);
     Watch w = { .progress = { .shown = !a->notes.quiet && is_terminal(stderr) }, .notes = &a->notes };
     const EvalHooks hooks = { on_progress, on_bad, on_stop, &w };
     bool ok = name_files(j, model, e);
     a->engine.sequences = a->how.together;
-    engine_options(&o, &a->engine, &a->notes);
     interrupt_install_all();
-    Vl2Engine *engine = ok ? vl2_open(&o, e) : NULL;
+    Vl2Engine *engine = ok ? open_engine(&a->engine, &a->notes, e) : NULL;
     const EvalPlan plan = { .task = j->task,
                             .data = a->what.data,
                             .name = j->name,

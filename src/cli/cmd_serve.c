@@ -38,11 +38,6 @@ typedef struct {
 } LimitArgs;
 
 typedef struct {
-    int max_tokens, top_k;
-    float temperature, top_p, min_p, repetition_penalty;
-} DefaultArgs;
-
-typedef struct {
     const char *log_format;
     bool quiet, verbose;
 } ServerNoteArgs;
@@ -52,7 +47,7 @@ typedef struct {
     AccessArgs access;
     NamesArgs names;
     LimitArgs limit;
-    DefaultArgs sampling;
+    SamplingArgs sampling;
     PictureArgs picture;
     EngineArgs engine;
     ServerNoteArgs notes;
@@ -135,20 +130,11 @@ static const Option LIMIT_OPTIONS[] = {
 };
 #undef T
 
-#define T DefaultArgs
+#define T SamplingArgs
 static const Option DEFAULT_OPTIONS[] = {
     OPTION_INTEGER(T, max_tokens, "max-tokens", 0, "N", 0, 1 << 20,
                    "Longest answer in tokens, whatever a request says. Default: 0, as many as --ctx has room for."),
-    OPTION_NUMBER(T, temperature, "temperature", 0, "T", 0, 2,
-                  "0 takes the best token each time; higher is more varied. Default: 0."),
-    OPTION_NUMBER(T, top_p, "top-p", 0, "P", 0, 1,
-                  "Sample from the best tokens that together have probability P. Default: 1, off."),
-    OPTION_INTEGER(T, top_k, "top-k", 0, "K", 0, 1 << 20, "Sample from the K best tokens. Default: 0, off."),
-    OPTION_NUMBER(T, min_p, "min-p", 0, "P", 0, 1,
-                  "Drop tokens less likely than P times the best one. Default: 0, off."),
-    OPTION_NUMBER(T, repetition_penalty, "repetition-penalty", 0, "R", 0.01, 100,
-                  "Above 1 disfavours tokens of the prompt and of the answer so far. Default: 1, off."),
-    OPTIONS_END
+    CHOOSING_OPTIONS(T, 2), OPTIONS_END
 };
 #undef T
 
@@ -231,17 +217,6 @@ static bool read_keys(Setup *s, const AccessArgs *a, Error *e)
     return !a->key_file || read_key_file(s, a->key_file, e);
 }
 
-/* "models/tiny/" and "models/tiny.gguf" are tiny, "vl2:default" is default. */
-static char *name_of_path(const char *path)
-{
-    size_t n = strlen(path);
-    while (n > 1 && path[n - 1] == '/') n--;
-    size_t begin = n;
-    while (begin > 0 && path[begin - 1] != '/' && path[begin - 1] != ':') begin--;
-    if (n - begin > 5 && memcmp(path + n - 5, ".gguf", 5) == 0) n -= 5;
-    return xstrndup(path + begin, n - begin);
-}
-
 /* NAME=REST. */
 static bool split_name(Setup *s, const char *text, const char *option, const char **name, const char **rest, Error *e)
 {
@@ -268,7 +243,7 @@ static bool name_models(Setup *s, const ServeArgs *a, const char *path, Error *e
     const Texts *lora = &a->engine.lora;
     s->name = xcalloc((size_t)(1 + n->more.n + n->adapter.n), sizeof *s->name);
     s->lora = xcalloc((size_t)(n->adapter.n * (lora->n + 1)), sizeof *s->lora);
-    const char *first = n->name ? n->name : keep(&s->made, name_of_path(path));
+    const char *first = n->name ? n->name : keep(&s->made, model_name_of(path));
     HostedName name = { .name = first, .path = path, .lora = lora->text, .n_lora = lora->n };
     if (!add_name(s, name, e)) return false;
     for (int i = 0; i < n->more.n; i++) {
@@ -340,13 +315,7 @@ static bool set_up(Setup *s, ServeArgs *a, Error *e)
     o->model = s->name;
     o->n_models = s->n_names;
     o->most_model_bytes = (uint64_t)a->names.memory << 20;
-    o->sampling = VL2_GREEDY;
-    o->sampling.max_tokens = a->sampling.max_tokens;
-    o->sampling.temperature = a->sampling.temperature;
-    o->sampling.top_p = a->sampling.top_p;
-    o->sampling.top_k = a->sampling.top_k;
-    o->sampling.min_p = a->sampling.min_p;
-    o->sampling.repetition_penalty = a->sampling.repetition_penalty;
+    o->sampling = sampling_of(&a->sampling);
     o->most_pictures = a->limit.pictures;
     o->most_side = a->picture.max_side;
     o->most_pixels = max_pixels_of(&a->picture);
@@ -425,7 +394,7 @@ static int serve(const Command *self, int argc, char **argv)
                                .queue = 256,
                                .body_megabytes = 64,
                                .pictures = 16 },
-                    .sampling = { .top_p = 1, .repetition_penalty = 1 },
+                    .sampling = SAMPLING_DEFAULTS,
                     .picture = PICTURE_DEFAULTS,
                     .engine = ENGINE_DEFAULTS,
                     .notes = { .log_format = "text" } };

@@ -68,15 +68,7 @@ const Option PICTURE_OPTIONS[] = {
 const Option SAMPLING_OPTIONS[] = {
     OPTION_INTEGER(T, max_tokens, "max-tokens", 0, "N", 0, 1 << 20,
                    "Longest answer in tokens. Default: 0, as many as --ctx has room for."),
-    OPTION_NUMBER(T, temperature, "temperature", 0, "T", 0, 100,
-                  "0 takes the best token each time; higher is more varied. Default: 0."),
-    OPTION_NUMBER(T, top_p, "top-p", 0, "P", 0, 1,
-                  "Sample from the best tokens that together have probability P. Default: 1, off."),
-    OPTION_INTEGER(T, top_k, "top-k", 0, "K", 0, 1 << 20, "Sample from the K best tokens. Default: 0, off."),
-    OPTION_NUMBER(T, min_p, "min-p", 0, "P", 0, 1,
-                  "Drop tokens less likely than P times the best one. Default: 0, off."),
-    OPTION_NUMBER(T, repetition_penalty, "repetition-penalty", 0, "R", 0.01, 100,
-                  "Above 1 disfavours tokens of the prompt and of the answer so far. Default: 1, off."),
+    CHOOSING_OPTIONS(T, 100),
     OPTION_NUMBER(T, presence_penalty, "presence-penalty", 0, "R", -100, 100,
                   "Subtracted once from each token that the answer has. Default: 0, off."),
     OPTION_NUMBER(T, frequency_penalty, "frequency-penalty", 0, "R", -100, 100,
@@ -102,6 +94,16 @@ const Option NOTE_OPTIONS[] = {
 const char *model_or_default(const char *model)
 {
     return model ? model : DEFAULT_MODEL_PATH;
+}
+
+char *model_name_of(const char *path)
+{
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/') n--;
+    size_t begin = n;
+    while (begin > 0 && path[begin - 1] != '/' && path[begin - 1] != ':') begin--;
+    if (n - begin > 5 && memcmp(path + n - 5, ".gguf", 5) == 0) n -= 5;
+    return xstrndup(path + begin, n - begin);
 }
 
 static void write_note(void *context, int level, const char *text)

@@ -38,6 +38,18 @@ typedef struct {
 } SamplingArgs;
 extern const Option SAMPLING_OPTIONS[];
 
+/* How a token is chosen: the rows that every table of SamplingArgs (T) begins its choosing with. `hottest`: the highest temperature. */
+#define CHOOSING_OPTIONS(T, hottest)                                                                                   \
+    OPTION_NUMBER(T, temperature, "temperature", 0, "T", 0, hottest,                                                   \
+                  "0 takes the best token each time; higher is more varied. Default: 0."),                             \
+        OPTION_NUMBER(T, top_p, "top-p", 0, "P", 0, 1,                                                                 \
+                      "Sample from the best tokens that together have probability P. Default: 1, off."),               \
+        OPTION_INTEGER(T, top_k, "top-k", 0, "K", 0, 1 << 20, "Sample from the K best tokens. Default: 0, off."),      \
+        OPTION_NUMBER(T, min_p, "min-p", 0, "P", 0, 1,                                                                 \
+                      "Drop tokens less likely than P times the best one. Default: 0, off."),                          \
+        OPTION_NUMBER(T, repetition_penalty, "repetition-penalty", 0, "R", 0.01, 100,                                  \
+                      "Above 1 disfavours tokens of the prompt and of the answer so far. Default: 1, off.")
+
 typedef struct {
     bool quiet, verbose;
 } NoteArgs;
@@ -59,6 +71,8 @@ extern const Option NOTE_OPTIONS[];
 
 /* What -m names, or the model that comes with vl2. */
 const char *model_or_default(const char *model);
+/* What files and requests call a model: "tiny" of "models/tiny/" and "models/tiny.gguf", "default" of "vl2:default". Caller frees. */
+char *model_name_of(const char *path);
 
 /* Fills *o, which points into `a`. `n` must stay where it is as long as the engine lives: the engine's notes go through it. */
 void engine_options(Vl2Options *o, const EngineArgs *a, NoteArgs *n);

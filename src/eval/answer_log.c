@@ -11,21 +11,11 @@
 #include "base/mem.h"
 #include "format/json.h"
 
-/* JSON is UTF-8: ill-formed parts of a table become U+FFFD. */
-static json_t *json_text(const char *s, size_t n)
-{
-    Str plain = { 0 };
-    str_add_lossy(&plain, s ? s : "", s ? n : 0);
-    json_t *text = json_stringn(plain.text ? plain.text : "", plain.n);
-    str_free(&plain);
-    return text;
-}
-
 static json_t *question_of(const AnswerLog *l, const TsvCells *c)
 {
     size_t n = 0;
     const char *s = c ? tsv_cell(l->table, c, "question", &n) : NULL;
-    return json_text(s, n);
+    return json_of_bytes(s, n);
 }
 
 /* ---- what is there already ---- */
@@ -40,7 +30,7 @@ static bool check_line(const AnswerLog *l, const json_t *line, Error *e)
     const size_t row = l->chosen[l->n];
     TsvCells c = { 0 };
     const json_t *found = json_object_get(line, "index"), *model = json_object_get(line, "model");
-    json_t *index = json_text(l->table->row[row].index, strlen(l->table->row[row].index));
+    json_t *index = json_of_bytes(l->table->row[row].index, strlen(l->table->row[row].index));
     bool ok = same_member(line, "index", index);
     json_decref(index);
     if (!ok) {
@@ -122,15 +112,15 @@ bool answer_log_add(AnswerLog *l, const TsvCells *c, const LoggedAnswer *a, Erro
 {
     const char *index = l->table->row[l->chosen[l->n]].index;
     json_t *o = json_object();
-    json_object_set_new(o, "index", json_text(index, strlen(index)));
-    json_object_set_new(o, "model", json_text(l->model, strlen(l->model)));
+    json_object_set_new(o, "index", json_of_bytes(index, strlen(index)));
+    json_object_set_new(o, "model", json_of_bytes(l->model, strlen(l->model)));
     json_object_set_new(o, "question", question_of(l, c));
     if (a->prediction) {
-        json_object_set_new(o, "prediction", json_text(a->prediction, strlen(a->prediction)));
+        json_object_set_new(o, "prediction", json_of_bytes(a->prediction, strlen(a->prediction)));
         json_object_set_new(o, "finish", json_string(a->finish ? a->finish : ""));
         json_object_set_new(o, "tokens", json_integer(a->tokens));
     } else {
-        json_object_set_new(o, "bad", json_text(a->bad, strlen(a->bad)));
+        json_object_set_new(o, "bad", json_of_bytes(a->bad, strlen(a->bad)));
     }
     char *line = json_dumps(o, JSON_COMPACT | JSON_ENSURE_ASCII);
     json_decref(o);

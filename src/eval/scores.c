@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "format/json.h"
 
 static bool judge_one(Scores *s, const Judge *j, int table, size_t row, TsvCells *c, Error *e)
 {
@@ -86,25 +87,16 @@ double scores_mean(const Scores *s, double *low, double *high)
     return s->n ? 100 * sum / (double)s->n : 0;
 }
 
-static json_t *text_of(const char *s)
-{
-    Str plain = { 0 };
-    str_add_lossy(&plain, s, strlen(s));
-    json_t *text = json_stringn(plain.text ? plain.text : "", plain.n);
-    str_free(&plain);
-    return text;
-}
-
 json_t *scores_json(const Scores *s, const char *data_name, const char *model)
 {
     json_t *lines = json_array();
     for (int i = 0; i < s->rating.n; i++) {
         const RatingLine *l = &s->rating.line[i];
         json_array_append_new(lines, json_pack("{s:s, s:o, s:s, s:f, s:f, s:I}", "part", l->part, "name",
-                                               text_of(l->name), "figure", l->figure, "value", l->value, "of", l->most,
-                                               "rows", (json_int_t)l->n));
+                                               json_of_bytes(l->name, strlen(l->name)), "figure", l->figure, "value",
+                                               l->value, "of", l->most, "rows", (json_int_t)l->n));
     }
-    return json_pack("{s:s, s:o, s:o, s:s, s:I, s:I, s:o}", "task", s->task->name, "data", text_of(data_name), "model",
-                     text_of(model), "metric", s->task->metric, "rows", (json_int_t)s->n, "bad", (json_int_t)s->n_bad,
-                     "scores", lines);
+    return json_pack("{s:s, s:o, s:o, s:s, s:I, s:I, s:o}", "task", s->task->name, "data",
+                     json_of_bytes(data_name, strlen(data_name)), "model", json_of_bytes(model, strlen(model)),
+                     "metric", s->task->metric, "rows", (json_int_t)s->n, "bad", (json_int_t)s->n_bad, "scores", lines);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/str.h"
 
 enum { ACCEPTED = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL };
 
@@ -121,4 +122,13 @@ bool json_take_node(const json_t *object, const char *key, json_type type, json_
     if (json_typeof(v) != type) return wrong_type(e, where, key, v, type == JSON_OBJECT ? "an object" : "an array");
     *out = v;
     return true;
+}
+
+json_t *json_of_bytes(const char *bytes, size_t n)
+{
+    Str valid = { 0 };
+    if (bytes) str_add_lossy(&valid, bytes, n);
+    json_t *text = json_stringn(valid.text ? valid.text : "", valid.n);
+    str_free(&valid);
+    return text;
 }

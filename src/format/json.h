@@ -29,6 +29,9 @@ bool json_take_string(const json_t *object, const char *key, const char **out, c
 /* *out is borrowed: NULL if absent or null. `type` JSON_OBJECT or JSON_ARRAY. */
 bool json_take_node(const json_t *object, const char *key, json_type type, json_t **out, const char *where, Error *e);
 
+/* A string of any bytes, as names of files and texts of models are: ill-formed parts of UTF-8 become U+FFFD. `bytes` may be NULL: "". */
+json_t *json_of_bytes(const char *bytes, size_t n);
+
 const char *json_type_name(const json_t *v); /* "an object", "a string", ... for messages */
 
 #endif

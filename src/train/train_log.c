@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "format/json.h"
 
 struct TrainLog {
     int fd;
@@ -90,13 +91,10 @@ static json_t *number(double v)
 bool train_log_run(TrainLog *log, int64_t steps, const char *model, json_t *settings, Error *e)
 {
     json_t *run = json_object(), *line = json_object();
-    Str name = { 0 };
-    str_add_lossy(&name, model, strlen(model)); /* a path: any bytes */
     json_object_set_new(run, "steps", json_integer(steps));
-    json_object_set_new(run, "model", json_stringn(name.text ? name.text : "", name.n));
+    json_object_set_new(run, "model", json_of_bytes(model, strlen(model)));
     json_object_set_new(run, "settings", settings ? settings : json_object());
     json_object_set_new(line, "run", run);
-    str_free(&name);
     return train_log_line(log, line, e);
 }
 
