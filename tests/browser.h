@@ -2,6 +2,7 @@
 #ifndef VL2_TESTS_BROWSER_H
 #define VL2_TESTS_BROWSER_H
 
+#include "base/file.h"
 #include "image/image.h"
 #include "temp_folder.h"
 
@@ -20,9 +21,9 @@ static inline const char *browser_or_skip(TempFolder *f)
     return NULL;
 }
 
-/* What a window shows of a page once its scripts have had `milliseconds`. */
+/* What a window shows of a page once its scripts have had `milliseconds`; kept as build/pictures/KEPT.png. */
 static inline void screenshot(TempFolder *f, const char *name, const char *address, Size window, int milliseconds,
-                              Image *out)
+                              const char *kept, Image *out)
 {
     Str command = { 0 };
     Error e;
@@ -33,8 +34,9 @@ static inline void screenshot(TempFolder *f, const char *name, const char *addre
         name, window.w, window.h, milliseconds, f->folder, f->folder, address);
     if (system(command.text) != 0) fail_msg("%s", command.text);
     if (!image_load(out, temp_path(f, "page.png"), &IMAGE_DEFAULTS, &e)) fail_msg("%s", e.text);
-    const char *keep = getenv("VL2_KEEP_SCREENSHOT");
-    if (keep) assert_true(image_save(out, keep, &e));
+    str_clear(&command);
+    str_printf(&command, "build/pictures/%s.png", kept);
+    if (!folder_make("build/pictures", &e) || !image_save(out, command.text, &e)) fail_msg("%s", e.text);
     str_clear(&command);
     str_printf(&command, "rm -rf '%s/profile'", f->folder);
     assert_int_equal(system(command.text), 0);

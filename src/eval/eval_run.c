@@ -183,6 +183,19 @@ static bool judge_answer(Run *r, size_t row, const TsvCells *c, const char *answ
     return ok;
 }
 
+/* What is answered already counts in the running score. */
+static bool judge_answered(Run *r, Error *e)
+{
+    TsvCells c = { 0 };
+    bool ok = true;
+    for (size_t i = 0; ok && r->judged && i < r->log.n; i++) {
+        const char *answer = r->log.prediction[i];
+        ok = !answer || (tsv_read(&r->table, r->chosen[i], &c, e) && judge_answer(r, r->chosen[i], &c, answer, e));
+    }
+    tsv_cells_free(&c);
+    return ok;
+}
+
 static bool log_bad(Run *r, const Asked *a, const char *why, Error *e)
 {
     if (r->hooks->bad) r->hooks->bad(r->hooks->context, why);
@@ -271,7 +284,7 @@ bool eval_run(const EvalPlan *p, Vl2Engine *engine, const EvalHooks *hooks, Eval
     r.queue = xcalloc((size_t)p->together, sizeof *r.queue);
     bool ok = open_all(&r, e);
     out->resumed = r.log.n;
-    ok = ok && ask_all(&r, out, e);
+    ok = ok && judge_answered(&r, e) && ask_all(&r, out, e);
     ok = ok && (out->stopped || write_table(&r, e));
     out->done = r.log.n;
     out->total = r.n_chosen;

@@ -25,7 +25,7 @@ typedef struct {
 
 typedef struct {
     size_t done, total, bad;
-    double score; /* mean of the rows judged in this run, in percent; < 0: none */
+    double score; /* mean of the rows that are judged, in percent; < 0: none */
 } EvalProgress;
 
 typedef struct {

@@ -6,28 +6,13 @@ int make_benchmarks_main(int argc, char **argv);
 
 #include "eval/report.h"
 #include "browser.h"
+#include "eval_support.h"
 
-/* RefCOCO's table with answers: a box beside the right one. */
-static void add_answers(const char *folder, Str *out)
+/* A box beside the right one. */
+static void say_a_box(Str *out, const Tsv *t, const TsvCells *c, size_t row)
 {
-    Str path = { 0 };
-    Tsv t;
-    TsvCells c = { 0 };
-    Error e;
-    str_printf(&path, "%s/RefCOCO_SMALL.tsv", folder);
-    assert_true(tsv_open(&t, path.text, &(TsvOptions){ 0 }, &e));
-    for (int i = 0; i < t.n_columns; i++)
-        if (strcmp(t.column[i], "image") != 0) str_printf(out, "%s\t", t.column[i]);
-    str_puts(out, "prediction\n");
-    for (size_t row = 0; row < t.n; row++) {
-        assert_true(tsv_read(&t, row, &c, &e));
-        for (int i = 0; i < t.n_columns; i++)
-            if (strcmp(t.column[i], "image") != 0) str_printf(out, "%s\t", tsv_cell_at(&c, i, NULL));
-        str_puts(out, "the field[[30, 700, 400, 980]]\n");
-    }
-    tsv_cells_free(&c);
-    tsv_close(&t);
-    str_free(&path);
+    (void)t, (void)c, (void)row;
+    str_puts(out, "the field[[30, 700, 400, 980]]");
 }
 
 static void write_report(TempFolder *f)
@@ -36,11 +21,11 @@ static void write_report(TempFolder *f)
     Scores s;
     Tsv data;
     Error e;
-    add_answers(f->folder, &answers);
+    assert_true(tsv_open(&data, temp_path(f, "RefCOCO_SMALL.tsv"), &(TsvOptions){ 0 }, &e));
+    add_answer_table(&answers, &data, say_a_box, 0, 1);
     temp_write(f, "answers.tsv", answers.text, answers.n);
     const char *path = temp_path(f, "answers.tsv");
     assert_true(scores_open(&s, &path, 1, &(ScoreOptions){ .task = task_find("RefCOCO"), .box_scale = 999 }, &e));
-    assert_true(tsv_open(&data, temp_path(f, "RefCOCO_SMALL.tsv"), &(TsvOptions){ 0 }, &e));
     const Report r = {
         .scores = &s, .data = &data, .data_name = "RefCOCO", .model = "a model", .box_scale = 999, .examples = 6
     };
@@ -63,7 +48,7 @@ static void pictures_and_boxes_are_seen_in_a_browser(void **state)
     assert_int_equal(make_benchmarks_main(5, argv), 0);
     write_report(&f);
     snprintf(page, sizeof page, "file://%s/report.html", f.folder);
-    screenshot(&f, name, page, (Size){ 1000, 1150 }, 1000, &i);
+    screenshot(&f, name, page, (Size){ 1000, 1150 }, 1000, "evaluation", &i);
     const int picture = count_colour(&i, 90, 90, 90), right = count_colour(&i, 0x1a, 0x98, 0x50);
     const int said = count_colour(&i, 0xd7, 0x30, 0x1f);
     printf("# %d pixels of pictures, %d of right boxes, %d of answered boxes\n", picture, right, said);

@@ -41,7 +41,7 @@ static void curves_and_samples_with_boxes_are_seen_in_a_browser(void **state)
     write_picture(&f);
     if (!dashboard_open(&d, &log, 1, 0, &e)) fail_msg("%s", e.text);
     snprintf(page, sizeof page, "http://127.0.0.1:%d/", dashboard_port(d));
-    screenshot(&f, name, page, (Size){ 1200, 1600 }, 5000, &i);
+    screenshot(&f, name, page, (Size){ 1200, 1600 }, 5000, "training", &i);
     dashboard_close(d);
     const int curve = count_colour(&i, 9, 105, 218), picture = count_colour(&i, 90, 90, 90);
     const int box = count_colour(&i, 255, 0, 0);
