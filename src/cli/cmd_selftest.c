@@ -2,12 +2,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/answer.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "eval/selftest.h"
+#include "format/json.h"
 
 typedef struct {
     const char *pictures;
@@ -53,8 +55,9 @@ static json_t *json_of(const SelfTest *t)
 {
     json_t *checks = json_array(), *stages = json_array();
     for (int i = 0; i < t->n_checks; i++)
-        json_array_append_new(checks, json_pack("{s:s, s:s, s:s}", "name", t->check[i].name, "state",
-                                                STATES[t->check[i].state], "found", t->check[i].text));
+        json_array_append_new(checks,
+                              json_pack("{s:s, s:s, s:o}", "name", t->check[i].name, "state", STATES[t->check[i].state],
+                                        "found", json_of_bytes(t->check[i].text, strlen(t->check[i].text))));
     for (int i = 0; i < t->n_stages; i++) {
         char sum[17];
         const Stage *s = &t->stage[i];
@@ -95,8 +98,8 @@ const Command CMD_SELFTEST = {
     .about = "Checks the files (names, shapes, number types), that all numbers are finite, and what the stages compute "
              "of a picture "
              "that is made on the spot; with the official repository's pictures the answers that its README publishes, "
-             "boxes by an "
-             "IoU of 0.5. The checksums of the stages are those of one --compute on one --cpu; size and mean are for "
+             "boxes by an IoU of 0.5, texts by half of their words. The checksums of the stages are those of one "
+             "--compute on one --cpu; size and mean are for "
              "comparing with "
              "other programs. Exit status 1: it does not work as it should.",
     .group = GROUPS,

@@ -1,6 +1,8 @@
 /* test_selftest.c - `vl2 selftest` of small models: whole, damaged, missing. */
 #include "eval/selftest.h"
 
+#include <math.h>
+
 #include "base/file.h"
 #include "base/mem.h"
 #include "temp_folder.h"
@@ -99,5 +101,86 @@ static void a_model_that_does_not_open_is_broken(void **state)
     temp_close(&f);
 }
 
+static void words_in_common(void **state)
+{
+    static const struct {
+        const char *a, *b;
+        double likeness;
+    } CASES[] = {
+        { "a cat", "a cat", 1 },
+        { "A cat.", "a CAT", 1 }, /* case and marks do not count */
+        { "a cat", "cat a", 1 },  /* nor does order */
+        { "a cat", "a dog", 0.5 },
+        { "cat", "dog", 0 },
+        { "", "", 1 },
+        { "", "cat", 0 },
+        { "cat cat cat", "cat", 0.5 }, /* one of the three is met: 2 * 1 / 4 */
+        { "cat", "cat cat cat", 0.5 },
+        { "a cat and a dog", "a cat", 4.0 / 7 },
+        { "Image_1 is red", "Image_2 is red", 4.0 / 6 }, /* image_1 is one word */
+        { "pinkish-red", "red", 2.0 / 3 },
+        { "caf\xc3\xa9", "caf", 0 },
+        { "  ,. ", "...", 1 }, /* no words at all */
+        { "the first image contains carrots the second image contains corn", "the image contains carrots and corn",
+          2.0 * 5 / 16 },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        const double found = text_likeness(CASES[i].a, CASES[i].b);
+        if (fabs(found - CASES[i].likeness) > 1e-12) fail_msg("'%s' and '%s': %g", CASES[i].a, CASES[i].b, found);
+    }
+}
+
+static Vl2Engine *open_micro(void)
+{
+    Error e;
+    const Vl2Options o = {
+        .model = golden_or_skip("micro-mla-noaux"), .compute = "f32", .threads = 1, .context = 1024
+    };
+    Vl2Engine *engine = vl2_open(&o, &e);
+    if (!engine) fail_msg("%s", e.text);
+    return engine;
+}
+
+/* What the model says to a prompt is found out by a published answer that it cannot give: the check quotes it. */
+static void known_answers_are_compared(void **state)
+{
+    SelfTest t = { 0 };
+    KnownAnswer known = { .picture = { "cat.png", "coffee.png" },
+                          .prompt = "<image>\n<image>\nWhat is it?",
+                          .text = "x" };
+    Vl2Engine *engine = open_micro();
+    const char *folder = golden_or_skip("images");
+    (void)state;
+    selftest_ask(&t, engine, folder, &known);
+    assert_int_equal(t.check[0].state, CHECK_FAILED);
+    const char *begin = strchr(t.check[0].text, '\'') + 1, *end = strstr(begin, "', published 'x'");
+    assert_non_null(end);
+    char *said = xstrndup(begin, (size_t)(end - begin));
+    Str longer = { 0 };
+    str_printf(&longer, "%s and", said);
+    known.text = said;
+    selftest_ask(&t, engine, folder, &known); /* its own answer */
+    known.text = longer.text;
+    selftest_ask(&t, engine, folder, &known); /* nearly its own */
+    known.text = NULL;
+    known.box[2] = known.box[3] = 999;
+    selftest_ask(&t, engine, folder, &known); /* no box to be expected of it */
+    known.picture[1] = "nowhere.png";
+    selftest_ask(&t, engine, folder, &known);
+    assert_int_equal(t.check[1].state, CHECK_PASSED);
+    assert_non_null(strstr(t.check[1].text, "word for word"));
+    assert_int_equal(t.check[2].state, CHECK_PASSED);
+    assert_non_null(strstr(t.check[2].text, "likeness of the words"));
+    assert_int_equal(t.check[3].state, CHECK_FAILED);
+    assert_int_equal(t.check[4].state, CHECK_NOT_DONE);
+    assert_non_null(strstr(t.check[4].text, "nowhere.png"));
+    str_free(&longer);
+    free(said);
+    selftest_free(&t);
+    vl2_close(engine);
+}
+
 TEST_MAIN(TEST(a_micro_model_is_not_a_published_one), TEST(checksums_are_the_same_at_every_run),
-          TEST(numbers_that_are_none_are_found), TEST(a_model_that_does_not_open_is_broken))
+          TEST(numbers_that_are_none_are_found), TEST(a_model_that_does_not_open_is_broken), TEST(words_in_common),
+          TEST(known_answers_are_compared))
