@@ -1,22 +1,13 @@
 // openai_client.mjs - OpenAI's own client against `vl2 serve`: whole answers and streams, pictures, errors, retries, aborts;
-// and requests as two other programs send them.
-import { spawn } from "node:child_process";
+// and requests as open-webui sends them.
 import { readFileSync } from "node:fs";
 import assert from "node:assert/strict";
 import OpenAI from "openai";
-import { inGolden, plan, promise, vl2Program } from "./support.mjs";
+import { inGolden, plan, promise, serveMicro } from "./support.mjs";
 
-/** A server on a free port; ends with stop(). */
+/** A server and a client of it; ends with stop(). */
 async function serve(...options) {
-    const args = ["serve", "-m", inGolden("micro-mla-noaux"), "--name", "micro", "-p", "0", "--threads", "1", ...options];
-    const child = spawn(vl2Program, args, { stdio: ["ignore", "ignore", "pipe"] });
-    const said = await new Promise((resolve, reject) => {
-        let text = "";
-        child.stderr.on("data", (part) => ((text += part).includes("listens on") ? resolve(text) : 0));
-        child.on("exit", () => reject(new Error(text)));
-    });
-    const base = said.match(/http:\/\/\S+/)[0];
-    const stop = () => new Promise((done) => child.once("exit", done) && child.kill());
+    const { base, stop } = await serveMicro(...options);
     return { base, stop, client: new OpenAI({ baseURL: `${base}v1`, apiKey: "any", maxRetries: 0 }) };
 }
 
@@ -253,18 +244,6 @@ const PROMISES = [
         await ask(of("secret", 0));
         await rejects(ask(of("secret", 0)), RateLimitError, /more than 2 requests/);
         await guarded.stop();
-    }],
-    // The body that VLMEvalKit's API class sends: parts in a list also for text alone, detail, temperature, n.
-    ["a_request_of_VLMEvalKit", async () => {
-        const content = [image(cat, "low"), { type: "text", text: "Is there a cat? Answer yes or no." }];
-        const body = { model, messages: [{ role: "user", content }], n: 1, temperature: 0, max_tokens: 8 };
-        const reply = await fetch(`${base}v1/chat/completions`, {
-            method: "POST",
-            headers: { "Content-Type": "application/json", Authorization: "Bearer any" },
-            body: JSON.stringify(body),
-        });
-        assert.equal(reply.status, 200);
-        assert.equal(typeof (await reply.json()).choices[0].message.content.trim(), "string");
     }],
     // What open-webui sends for a chat: a stream with usage, and fields of its own.
     ["a_request_of_open_webui", async () => {

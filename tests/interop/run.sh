@@ -21,6 +21,7 @@ obstacle() {
     if [ -z "$version" ]; then echo "node is not installed"
     elif [ "${major%%.*}" -lt $OLDEST_NODE ]; then echo "node is $version, its packages need $OLDEST_NODE or later"
     elif [ "$1" = llama_cpp ] && [ "$(uname -m)" != x86_64 ]; then echo "the library is for x86-64, this is $(uname -m)"
+    elif [ "$1" = vlmevalkit_client ]; then return # needs no packages
     elif ! tools/fetch_test_data.sh gguf-readers >&2; then echo "build/npm is not there (tools/fetch_test_data.sh)"
     elif [ "$1" != openai_client ] && ! tools/fetch_test_data.sh deepseek-v3-tokenizer.json >&2; then
         echo "build/testdata/deepseek-v3-tokenizer.json is not there (tools/fetch_test_data.sh)"
@@ -28,13 +29,14 @@ obstacle() {
 }
 
 status=0
-for program in huggingface_gguf llama_cpp openai_client; do
+for program in huggingface_gguf llama_cpp openai_client vlmevalkit_client; do
     why=$(obstacle $program)
     if [ -n "$why" ]; then
         echo "ok 1 - $program # SKIP $why"
         echo "1..1"
         continue
     fi
+    mkdir -p build/npm
     cp tests/interop/*.mjs build/npm/ # Node looks for packages beside the program
     mkdir "$tmp/$program"
     node "build/npm/$program.mjs" "$1" "$golden" "$tmp/$program" || status=1

@@ -1,5 +1,5 @@
-// support.mjs - what the programs of this folder share: TAP, vl2 as a command, safetensors as it writes them.
-import { execFileSync } from "node:child_process";
+// support.mjs - what the programs of this folder share: TAP, vl2 as a command and as a server, safetensors as it writes them.
+import { execFileSync, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 
@@ -26,6 +26,19 @@ export const plan = () => console.log(`1..${count}`);
 /** What vl2 prints with these arguments, with a text as its standard input or without. */
 export const vl2With = (input, ...args) => execFileSync(vl2Program, args, { input, encoding: "utf8", maxBuffer: 1 << 26 });
 export const vl2 = (...args) => vl2With("", ...args);
+
+/** A server of a micro model on a free port: where it is, and what ends it. */
+export async function serveMicro(...options) {
+    const args = ["serve", "-m", inGolden("micro-mla-noaux"), "--name", "micro", "-p", "0", "--threads", "1", ...options];
+    const child = spawn(vl2Program, args, { stdio: ["ignore", "ignore", "pipe"] });
+    const said = await new Promise((resolve, reject) => {
+        let text = "";
+        child.stderr.on("data", (part) => ((text += part).includes("listens on") ? resolve(text) : 0));
+        child.on("exit", () => reject(new Error(text)));
+    });
+    const stop = () => new Promise((done) => child.once("exit", done) && child.kill());
+    return { base: said.match(/http:\/\/\S+/)[0], stop };
+}
 
 /** Where a model or file of the reference set is; an absolute path stays. */
 export const inGolden = (model) => resolve(golden, model);

@@ -74,12 +74,24 @@ demo_writes_its_pictures() {
     tools/demo.sh "$build/vl2" "$tmp/demo" && [ -s "$tmp/demo/tiles.png" ] && [ -s "$tmp/demo/boxes.png" ]
 }
 
-echo "1..14"
+# The same columns as the README's table, and rows that are there, of 20 records.
+make_eval_makes_the_table_of_the_readme() {
+    COUNT=20 tools/eval_default.sh "$build" "$tmp/eval" >/dev/null || return 1
+    names() { sed -n "$1" "$2" | cut -d '|' -f 2; }
+    grep -qxF "$(head -1 "$tmp/eval/table.md")" README.md || { head -1 "$tmp/eval/table.md"; return 1; }
+    names '/^<!-- make eval -->$/,/^<!-- end of make eval -->$/p' README.md | sort -u >"$tmp/readme"
+    [ "$(wc -l <"$tmp/eval/table.md")" -gt 12 ] && names p "$tmp/eval/table.md" | sort -u | comm -23 - "$tmp/readme" |
+        { ! grep .; }
+}
+
+echo "1..15"
 promise includes_point_one_way make -s layers
 promise one_binary_runs_on_every_processor make -s check-baseline
 needs clang-format code_has_the_layout_of_the_tool && promise code_has_the_layout_of_the_tool make -s format-check
 needs shellcheck shell_scripts_are_clean && promise shell_scripts_are_clean shellcheck .ci/run tools/*.sh tests/*.sh tests/*/run.sh
 promise demo_writes_its_pictures demo_writes_its_pictures
+needs jq make_eval_makes_the_table_of_the_readme &&
+    promise make_eval_makes_the_table_of_the_readme make_eval_makes_the_table_of_the_readme
 needs node served_equals_alone_under_load &&
     promise served_equals_alone_under_load node tools/bench_serve.mjs "$build/vl2" --short --seconds 5 --threads 1
 promise install_puts_files_in_place make -s install PREFIX="$tmp/usr"
