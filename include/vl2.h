@@ -57,8 +57,12 @@ typedef struct {
     int threads;         /* 0: one for each processor */
     int context;         /* tokens that one conversation may have, prompt and answer; 0: 4096 */
     int sequences;       /* requests that run together; 0: 1. More wait their turn */
-    int chunk;           /* prompt tokens in one step; 0: 512 */
-    int slice_ms; /* while an answer is made, other requests' pictures and prompts take about so long in a step, so
+    int cache_tokens; /* positions that the caches of all requests hold together, at least `context`; 0: a context for each
+                            sequence. A request runs once there is room for its prompt and its longest answer */
+    int speculate; /* tokens that a step may guess ahead where answers repeat their prompt or themselves; changes time,
+                            never an answer; 0: none */
+    int chunk;     /* prompt tokens in one step; 0: 512 */
+    int slice_ms;  /* while an answer is made, other requests' pictures and prompts take about so long in a step, so
                             that it does not fall silent; 0: a tile or a chunk at a time */
     size_t picture_cache;    /* bytes of encoded pictures that are kept for later requests; 0: none */
     const char *const *lora; /* adapters on top of the model: PEFT directories, each "DIR" or "DIR:SCALE" */
@@ -190,6 +194,7 @@ typedef struct {
     const char *sft_format;  /* the official display form of the prompt */
     double seconds_pictures, seconds_vision, seconds_prefill, seconds_decode; /* prefill without vision */
     int n_tiles, n_reused;           /* n_reused: prompt tokens taken from the cache */
+    int n_guessed, n_accepted;       /* tokens that were guessed ahead, and those of them that came */
     const Vl2Likelihood *likelihood; /* [n_output][likelihoods]: the token of the answer, then the best ones; or NULL */
     int likelihoods;
 } Vl2Result;

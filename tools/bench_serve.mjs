@@ -1,4 +1,5 @@
 // bench_serve.mjs - `vl2 serve` under load: bench_serve.mjs VL2 [--model M] [--clients 64] [--seconds 600] [--threads 0] [--short]
+//     [--serve "--speculate 0 ..."]: more options of the server
 //
 // Many clients stream at once, pictures and text, whole and sampled, one in ten goes away in the middle; every answer that comes
 // to its end is compared with that of a lone `vl2 run`, and every part of the others with its beginning. Then: how much eight
@@ -11,7 +12,7 @@ import { join } from "node:path";
 
 const [vl2, ...rest] = process.argv.slice(2);
 if (!vl2) {
-    console.error("usage: bench_serve.mjs VL2 [--model M] [--clients 64] [--seconds 600] [--threads 0] [--short]");
+    console.error("usage: bench_serve.mjs VL2 [--model M] [--clients 64] [--seconds 600] [--threads 0] [--short] [--serve OPTIONS]");
     process.exit(2);
 }
 const option = (name, otherwise) => (rest.includes(name) ? rest[rest.indexOf(name) + 1] : otherwise);
@@ -54,7 +55,7 @@ const QUESTIONS = [
 function alone(q) {
     const images = (q.pictures ?? []).flatMap((p) => ["-i", p.path]);
     const sampling = ["--temperature", String(q.temperature ?? 0), "--seed", String(q.seed ?? 0)];
-    const args = ["run", ...model, "-q", "--json", "--ignore-eos", "--threads", threads, ...images, ...sampling];
+    const args = ["run", ...model, "-q", "--json", "--ignore-eos", "--speculate", "0", "--threads", threads, ...images, ...sampling];
     const out = execFileSync(vl2, [...args, "--max-tokens", String(q.tokens), q.text], { encoding: "utf8", maxBuffer: 1 << 26 });
     return JSON.parse(out).text;
 }
@@ -70,7 +71,8 @@ const body = (q, more) => JSON.stringify({
 // ---- the server ----
 
 const begun = now();
-const args = ["serve", ...model, "-p", "0", "--threads", threads, "--parallel", "8", "--max-queue", "1000", "--log-format", "json"];
+const args = ["serve", ...model, "-p", "0", "--threads", threads, "--parallel", "8", "--max-queue", "1000", "--log-format", "json"]
+    .concat(option("--serve", "").split(" ").filter((word) => word));
 const server = spawn(vl2, args, { stdio: ["ignore", "ignore", "pipe"] });
 const base = await new Promise((resolve, reject) => {
     let text = "";
@@ -151,6 +153,7 @@ async function load() {
     say("  resident memory after a tenth, half, all of the time",
         [resident[0], resident[resident.length >> 1], resident.at(-1)].map(mb).join(", "));
     say("  prompt tokens from the cache", `${(100 * after.vl2_cached_tokens_total / after.vl2_prompt_tokens_total).toFixed(0)} %`);
+    say("  tokens guessed ahead, those that came", `${after.vl2_guessed_tokens_total}, ${after.vl2_accepted_tokens_total}`);
     if (after.vl2_answers_running !== 0) wrong("answers run for nobody");
 }
 

@@ -47,6 +47,7 @@ void answer_note_timings(const Vl2Result *a)
          a->n_image_tokens, a->n_reused, a->seconds_prefill, rate(a->n_prompt - a->n_reused, a->seconds_prefill));
     note("answer: %d tokens in %.2f s, %.1f tokens/s; ended: %s", a->n_output, a->seconds_decode,
          rate(a->n_output, a->seconds_decode), a->finish_reason ? a->finish_reason : "no");
+    if (a->n_guessed > 0) note("guessed ahead: %d tokens, %d of them came", a->n_guessed, a->n_accepted);
 }
 
 int finish_output(void)

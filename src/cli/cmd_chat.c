@@ -22,6 +22,7 @@ static const Group GROUPS[] = { { "Beginning", QUESTION_OPTIONS, offsetof(ChatAr
                                 { "Answers", SAMPLING_OPTIONS, offsetof(ChatArgs, sampling) },
                                 { "Pictures", PICTURE_OPTIONS, offsetof(ChatArgs, picture) },
                                 { "Model and machine", ENGINE_OPTIONS, offsetof(ChatArgs, engine) },
+                                { "Speed", SPEED_OPTIONS, offsetof(ChatArgs, engine) },
                                 { "Notes", NOTE_OPTIONS, offsetof(ChatArgs, notes) },
                                 { 0 } };
 
@@ -408,7 +409,7 @@ static void chat_close(Chat *c)
 
 static int chat(const Command *self, int argc, char **argv)
 {
-    ChatArgs a = { .engine = ENGINE_DEFAULTS, .picture = PICTURE_DEFAULTS, .sampling = SAMPLING_DEFAULTS };
+    ChatArgs a = { .engine = ANSWERING_ENGINE_DEFAULTS, .picture = PICTURE_DEFAULTS, .sampling = SAMPLING_DEFAULTS };
     Chat c = { .args = &a };
     Error e;
     int n, status;

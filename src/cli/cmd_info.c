@@ -30,10 +30,13 @@ static const Option REPORT_OPTIONS[] = {
     OPTION_FLAG(ReportArgs, json, "json", 0, "One line of JSON instead of the text. Default: off."), OPTIONS_END
 };
 
-static const Option PLAN_OPTIONS[] = { OPTION_INTEGER(
-                                           EngineArgs, sequences, "sequences", 0, "N", 1, 4096,
-                                           "Conversations that run together, for the memory plan. Default: 1."),
-                                       OPTIONS_END };
+static const Option PLAN_OPTIONS[] = {
+    OPTION_INTEGER(EngineArgs, sequences, "sequences", 0, "N", 1, 4096,
+                   "Conversations that run together, for the memory plan. Default: 1."),
+    OPTION_INTEGER(EngineArgs, cache_tokens, "cache-tokens", 0, "N", 0, 1 << 30,
+                   "Tokens that the cache of all of them holds. Default: 0, a --ctx for each."),
+    OPTIONS_END
+};
 
 static const Group GROUPS[] = { { "Report", REPORT_OPTIONS, offsetof(InfoArgs, report) },
                                 { "Memory plan", PLAN_OPTIONS, offsetof(InfoArgs, engine) },

@@ -43,6 +43,7 @@ static const Group GROUPS[] = { { "Question", QUESTION_OPTIONS, offsetof(RunArgs
                                 { "Result", RESULT_OPTIONS, offsetof(RunArgs, result) },
                                 { "Pictures", PICTURE_OPTIONS, offsetof(RunArgs, picture) },
                                 { "Model and machine", ENGINE_OPTIONS, offsetof(RunArgs, engine) },
+                                { "Speed", SPEED_OPTIONS, offsetof(RunArgs, engine) },
                                 { "Notes", NOTE_OPTIONS, offsetof(RunArgs, notes) },
                                 { 0 } };
 
@@ -141,7 +142,7 @@ static int work(RunArgs *a, const char *prompt, Dialogue *d, Error *e)
 
 static int run(const Command *self, int argc, char **argv)
 {
-    RunArgs a = { .engine = ENGINE_DEFAULTS, .picture = PICTURE_DEFAULTS, .sampling = SAMPLING_DEFAULTS };
+    RunArgs a = { .engine = ANSWERING_ENGINE_DEFAULTS, .picture = PICTURE_DEFAULTS, .sampling = SAMPLING_DEFAULTS };
     Dialogue d = { 0 };
     Error e;
     int n, status;

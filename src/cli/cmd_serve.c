@@ -34,7 +34,7 @@ typedef struct {
 } NamesArgs;
 
 typedef struct {
-    int parallel, queue, queue_seconds, answer_seconds, body_megabytes, pictures, slice_ms, picture_cache;
+    int parallel, cache_tokens, queue, queue_seconds, answer_seconds, body_megabytes, pictures, slice_ms, picture_cache;
 } LimitArgs;
 
 typedef struct {
@@ -111,7 +111,12 @@ static const Option NAMES_OPTIONS[] = {
 #define T LimitArgs
 static const Option LIMIT_OPTIONS[] = {
     OPTION_INTEGER(T, parallel, "parallel", 'n', "N", 1, 1024,
-                   "Answers made at once; each may take a whole --ctx of cache. Default: 8."),
+                   "Answers made at once, if --cache-tokens has room for them. Default: 8."),
+    OPTION_INTEGER(
+        T, cache_tokens, "cache-tokens", 0, "N", 0, 1 << 30,
+        "Tokens that the cache of all answers holds, at least --ctx. An answer is begun once there is room for "
+        "its prompt and its max_tokens, so it can be finished; what is left keeps earlier prompts. Default: 0, a "
+        "--ctx for each of --parallel."),
     OPTION_INTEGER(
         T, slice_ms, "slice-ms", 0, "MS", 0, 60000,
         "How long a step of running answers may be held up by pictures and prompts of others: they are worked "
@@ -156,6 +161,7 @@ static const Group GROUPS[] = { { "Where", PLACE_OPTIONS, offsetof(ServeArgs, pl
                                   offsetof(ServeArgs, sampling) },
                                 { "Pictures", PICTURE_OPTIONS, offsetof(ServeArgs, picture) },
                                 { "Model and machine", ENGINE_OPTIONS, offsetof(ServeArgs, engine) },
+                                { "Speed", SPEED_OPTIONS, offsetof(ServeArgs, engine) },
                                 { "Notes", SERVER_NOTE_OPTIONS, offsetof(ServeArgs, notes) },
                                 { 0 } };
 
@@ -286,6 +292,7 @@ static bool set_up(Setup *s, ServeArgs *a, Error *e)
 {
     s->notes = (NoteArgs){ .quiet = a->notes.quiet, .verbose = a->notes.verbose };
     a->engine.sequences = a->limit.parallel;
+    a->engine.cache_tokens = a->limit.cache_tokens;
     if (!check_place(&a->place, e) || !read_keys(s, &a->access, e)) return false;
     engine_options(&s->options.engine, &a->engine, &s->notes);
     s->options.engine.slice_ms = a->limit.slice_ms;
@@ -396,7 +403,7 @@ static int serve(const Command *self, int argc, char **argv)
                                .pictures = 16 },
                     .sampling = SAMPLING_DEFAULTS,
                     .picture = PICTURE_DEFAULTS,
-                    .engine = ENGINE_DEFAULTS,
+                    .engine = ANSWERING_ENGINE_DEFAULTS,
                     .notes = { .log_format = "text" } };
     Setup setup = { 0 };
     Error e;

@@ -37,6 +37,15 @@ const Option ENGINE_OPTIONS[] = {
 };
 #undef T
 
+#define T EngineArgs
+const Option SPEED_OPTIONS[] = {
+    OPTION_INTEGER(T, speculate, "speculate", 0, "N", 0, 64,
+                   "Tokens that a step may guess ahead where an answer repeats its prompt or itself, as many as pay; "
+                   "changes time, never the answer. 0: none. Default: 8."),
+    OPTIONS_END
+};
+#undef T
+
 #define T QuestionArgs
 const Option QUESTION_OPTIONS[] = {
     OPTION_TEXTS(T, image, "image", 'i', "FILE",
@@ -122,6 +131,8 @@ void engine_options(Vl2Options *o, const EngineArgs *a, NoteArgs *n)
                        .context = a->context,
                        .chunk = a->chunk,
                        .sequences = a->sequences,
+                       .cache_tokens = a->cache_tokens,
+                       .speculate = a->speculate,
                        .lora = a->lora.text,
                        .n_lora = a->lora.n,
                        .log = write_note,

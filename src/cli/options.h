@@ -11,9 +11,11 @@ typedef struct {
     const char *compute, *cpu;
     Texts lora;
     int threads, context, chunk;
-    int sequences; /* 0: one; an option of `info` alone */
+    int sequences, cache_tokens; /* 0: one, a context for each; options of `info` and `serve` */
+    int speculate;               /* of those who answer people */
 } EngineArgs;
 extern const Option ENGINE_OPTIONS[];
+extern const Option SPEED_OPTIONS[]; /* `speculate` */
 
 typedef struct {
     Texts image;
@@ -59,6 +61,10 @@ extern const Option NOTE_OPTIONS[];
 #define ENGINE_DEFAULTS                                                                                                \
     {                                                                                                                  \
         .compute = "auto", .context = 4096, .chunk = 512                                                               \
+    }
+#define ANSWERING_ENGINE_DEFAULTS                                                                                      \
+    {                                                                                                                  \
+        .compute = "auto", .context = 4096, .chunk = 512, .speculate = 8                                               \
     }
 #define PICTURE_DEFAULTS                                                                                               \
     {                                                                                                                  \

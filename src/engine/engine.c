@@ -4,8 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/mem.h"
+#include "engine/work.h"
 #include "model/lora.h"
+
+enum { DEFAULT_CONTEXT = 4096, MOST_GUESSES = 64 };
 
 const char *vl2_version(void)
 {
@@ -51,32 +55,57 @@ static bool check_limits(const Vl2Options *o, Error *err)
         return fail(err, ERR_USAGE, "a context of %d tokens, expected 1 to %d", o->context, 1 << 22);
     if (o->sequences < 0 || o->sequences > 4096)
         return fail(err, ERR_USAGE, "%d sequences, expected 1 to 4096", o->sequences);
+    if (o->cache_tokens && o->cache_tokens < (o->context ? o->context : DEFAULT_CONTEXT))
+        return fail(err, ERR_USAGE, "a cache of %d tokens for all conversations, expected at least a context, %d",
+                    o->cache_tokens, o->context ? o->context : DEFAULT_CONTEXT);
+    if (o->speculate < 0 || o->speculate > MOST_GUESSES)
+        return fail(err, ERR_USAGE, "%d tokens to guess ahead, expected 0 (none) to %d", o->speculate, MOST_GUESSES);
     if (o->slice_ms < 0) return fail(err, ERR_USAGE, "slices of %d ms, expected 0 (none) or more", o->slice_ms);
     if (o->chunk < 0 || o->chunk > 1 << 20)
         return fail(err, ERR_USAGE, "a chunk of %d tokens, expected 1 to %d", o->chunk, 1 << 20);
     return true;
 }
 
-/* Step arena, cache and rows, all sized by the plan. */
-static bool take_memory(Vl2Engine *e, size_t picture_cache, Error *err)
+/* Pages for all sequences; 0 and *err if they are too many. */
+static int count_pages(const Vl2Engine *e, int cache_tokens, Error *err)
 {
+    size_t n = (size_t)kv_pages(cache_tokens ? cache_tokens : e->context);
+    if (cache_tokens || (mul_fits(n, (size_t)e->n_slots, &n) && n <= INT32_MAX / KV_PAGE)) return (int)n;
+    fail(err, ERR_LIMIT, "%d sequences of %d tokens are more than the cache can number", e->n_slots, e->context);
+    return 0;
+}
+
+/* Step arena, cache and rows, all sized by the plan. */
+static bool take_memory(Vl2Engine *e, const Vl2Options *o, Error *err)
+{
+    const int pages = count_pages(e, o->cache_tokens, err);
+    if (!pages) return false;
     const LanguageConfig *c = &e->model.config.language;
     const DType cache_type = engine_compute(e) == COMPUTE_F32 ? DT_F32 : DT_BF16;
     const KvShape shape = language_kv_shape(c, cache_type);
-    memory_plan(&e->plan, &e->model.config, tensor_files_bytes(e->model.files), e->run.k, e->context, e->n_slots,
-                e->chunk, pool_threads(e->pool), cache_type);
+    const PlanLimits limits = { .weights = tensor_files_bytes(e->model.files),
+                                .sequences = e->n_slots,
+                                .chunk = e->chunk,
+                                .guesses = e->most_guesses,
+                                .threads = pool_threads(e->pool),
+                                .cache_tokens = (uint64_t)pages * KV_PAGE,
+                                .cache_type = cache_type };
+    memory_plan(&e->plan, &e->model.config, e->run.k, &limits);
     /* Reserved, not committed: twice the plan, and what a trace of every position adds. */
-    const size_t rows = (size_t)e->chunk + (size_t)e->n_slots;
+    const size_t rows = (size_t)e->chunk + (size_t)e->n_slots + (size_t)e->most_guesses;
     const size_t traced =
         4 * rows * ((size_t)c->vocab_size + 2 * (size_t)c->hidden_size + 64 * (size_t)c->n_layers) + (1u << 20);
     if (!arena_open(&e->step, 2 * e->plan.step + traced, err)) return false;
-    if (!kv_open(&e->cache, &shape, e->n_slots, e->context, err)) return false;
+    if (!kv_open(&e->cache, &shape, e->n_slots, e->context, pages, err)) return false;
     e->run.arena = &e->step;
     const ProjectorConfig *j = &e->model.config.projector;
     const size_t side = (size_t)e->model.config.vision.image_size;
-    e->tiles = tile_cache_open(side * side * 3, (size_t)(j->grid * j->grid) * (size_t)j->n_embed, picture_cache);
+    e->tiles = tile_cache_open(side * side * 3, (size_t)(j->grid * j->grid) * (size_t)j->n_embed, o->picture_cache);
     e->row = xcalloc(rows, sizeof *e->row);
+    e->guess = xcalloc((size_t)e->most_guesses, sizeof *e->guess);
+    e->cost.expected = bytes_of_step(e, 2, 0) / bytes_of_step(e, 1, 0) - 1;
     atomic_store(&e->pages_free, e->cache.n_free);
+    e->keep = xcalloc((size_t)e->n_slots, sizeof *e->keep);
     e->slot = xcalloc((size_t)e->n_slots, sizeof *e->slot);
     for (int i = 0; i < e->n_slots; i++) e->slot[i].key = xcalloc((size_t)e->context, sizeof *e->slot[i].key);
     return true;
@@ -97,9 +126,10 @@ static Vl2Engine *open_engine(const Model *shared, const Vl2Options *o, Error *e
     CpuLevel level = cpu_best();
     e->making = monitor_open();
     e->log = (Log){ LOG_DEBUG, o->log, o->log_context };
-    e->context = o->context ? o->context : 4096;
+    e->context = o->context ? o->context : DEFAULT_CONTEXT;
     e->n_slots = o->sequences ? o->sequences : 1;
     e->chunk = o->chunk ? o->chunk : 512;
+    e->most_guesses = o->speculate;
     e->slice = o->slice_ms / 1e3;
     if (e->chunk > e->context) e->chunk = e->context;
     e->shares_model = shared != NULL;
@@ -110,7 +140,7 @@ static Vl2Engine *open_engine(const Model *shared, const Vl2Options *o, Error *e
         ok = (e->pool = pool_open(o->threads, err)) != NULL;
         e->run.pool = e->pool;
     }
-    ok = ok && choose_compute(e, o->compute, level, err) && take_memory(e, o->picture_cache, err);
+    ok = ok && choose_compute(e, o->compute, level, err) && take_memory(e, o, err);
     if (ok) return e;
     vl2_close(e);
     return NULL;
@@ -138,6 +168,8 @@ void vl2_close(Vl2Engine *e)
     monitor_close(e->making);
     for (int i = 0; e->slot && i < e->n_slots; i++) free(e->slot[i].key);
     free(e->slot);
+    free(e->keep);
+    free(e->guess);
     free(e->row);
     if (e->shares_model)
         model_unshare(&e->model);

@@ -1,7 +1,7 @@
 /* engine.h - behind vl2.h: the loaded model, its threads and cache, and the requests that share its steps.
  *
- * request.c makes a request from a prompt and turns tokens into events; scheduler.c runs the steps. For `info`, `trace` and
- * tests, which look inside; programs use vl2.h. */
+ * request.c makes a request from a prompt and turns tokens into events; admission.c gives it pages of the cache; scheduler.c runs
+ * the steps. For `info`, `trace` and tests, which look inside; programs use vl2.h. */
 #ifndef VL2_ENGINE_ENGINE_H
 #define VL2_ENGINE_ENGINE_H
 
@@ -11,6 +11,7 @@
 #include "base/monitor.h"
 #include "engine/plan.h"
 #include "engine/sampler.h"
+#include "engine/speculate.h"
 #include "engine/stop.h"
 #include "engine/tile_cache.h"
 #include "model/model.h"
@@ -22,8 +23,8 @@
 /* What the cache pages of a slot hold: one key for each position, so that a later prompt with the same beginning starts
  * after it. A text token is its id, an image row a hash of the picture's pixels, the grid and the row. */
 typedef struct {
-    uint64_t *key; /* [context] */
-    int n;
+    uint64_t *key;     /* [context]; while its owner reads, those of the whole prompt */
+    int n;             /* positions that are filled */
     Vl2Request *owner; /* NULL: free, but what it holds may still serve */
     uint64_t last_used;
 } Slot;
@@ -38,8 +39,12 @@ struct Vl2Engine {
     MemoryPlan plan;
     int context, chunk, n_slots;
     Slot *slot;
+    int *keep;            /* [n_slots], of admission */
     uint64_t clock;       /* steps so far */
-    BatchRow *row;        /* [chunk + n_slots] of the current step */
+    BatchRow *row;        /* [chunk + n_slots + most_guesses] of the current step */
+    int most_guesses;     /* in a step, of all answers */
+    int32_t *guess;       /* [most_guesses] */
+    StepCost cost;        /* of steps that only answer */
     TileCache *tiles;     /* NULL: none is kept */
     double slice;         /* seconds, see Vl2Options; 0: no slices */
     double block_seconds; /* of a block of the vision tower, and of a prompt row: what they took lately */
@@ -52,7 +57,14 @@ struct Vl2Engine {
     Log log;
 };
 
-typedef enum { REQUEST_WAITING, REQUEST_VISION, REQUEST_PREFILL, REQUEST_DECODE, REQUEST_DONE } RequestState;
+typedef enum {
+    REQUEST_WAITING,   /* for a slot and pages */
+    REQUEST_FOLLOWING, /* another one reads the same beginning: for that */
+    REQUEST_VISION,
+    REQUEST_PREFILL,
+    REQUEST_DECODE,
+    REQUEST_DONE
+} RequestState;
 
 struct Vl2Request {
     Vl2Engine *engine;
@@ -78,6 +90,9 @@ struct Vl2Request {
     Vl2Likelihood *likelihood; /* [limit][likelihoods] */
     int likelihoods;
 
+    Guesser guesser;
+    int n_guessed, n_accepted; /* tokens of the answer that were guessed, and those of them that came */
+
     Sampler sampler;
     StopTexts stop;
     Detokenizer detokenizer;
@@ -94,6 +109,10 @@ struct Vl2Request {
     double seconds_pictures, seconds_vision, seconds_prefill, seconds_decode;
 };
 
+/* admission.c: requests that wait get their slots and pages, in their order, as far as there are any. */
+void engine_admit(Vl2Engine *e);
+bool engine_has_room(Vl2Engine *e, const Vl2Request *r); /* would it be admitted now, if no other one waited? */
+
 /* scheduler.c: one step for all requests. Does nothing if none can go on. */
 void engine_step(Vl2Engine *e);
 void engine_finish(Vl2Request *r,
@@ -109,7 +128,7 @@ Vl2Request *request_read(Vl2Engine *e, const Vl2Prompt *prompt, Error *err);
 /* The same of a prompt that is built already, which is taken over. */
 Vl2Request *request_of_prompt(Vl2Engine *e, Prompt *prompt);
 bool request_prepare(Vl2Request *r, const Vl2Sampling *sampling, Error *err);
-void request_start(Vl2Request *r); /* now engine_step() works for it */
+void request_start(Vl2Request *r); /* now engine_step() works for it; it has its pages, if there is room */
 void request_leave(Vl2Request *r); /* ends it if it runs; the engine no longer knows it */
 void request_free(Vl2Request *r);  /* of one that was not started or has left; of NULL: nothing */
 

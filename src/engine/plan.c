@@ -91,25 +91,25 @@ static uint64_t vision_bytes(const Planner *p, const Config *c)
     return tensor(n, w) + larger(larger(patches, block), project);
 }
 
-void memory_plan(MemoryPlan *m, const Config *c, uint64_t weights, const Kernels *k, int context, int sequences,
-                 int chunk, int threads, DType cache_type)
+void memory_plan(MemoryPlan *m, const Config *c, const Kernels *k, const PlanLimits *l)
 {
-    const Planner p = { k, (uint64_t)threads };
-    const KvShape s = language_kv_shape(&c->language, cache_type);
+    const Planner p = { k, (uint64_t)l->threads };
+    const KvShape s = language_kv_shape(&c->language, l->cache_type);
     const VisionConfig *v = &c->vision;
     const uint64_t tile_rows = (uint64_t)c->projector.grid * (uint64_t)c->projector.grid;
-    *m = (MemoryPlan){ .weights = weights };
+    const uint64_t sequences = (uint64_t)l->sequences, answer_rows = sequences + (uint64_t)l->guesses;
+    *m = (MemoryPlan){ .weights = l->weights };
     m->vectors = ((uint64_t)v->layers * 16 + (uint64_t)v->grid * (uint64_t)v->grid) * (uint64_t)v->width * 4 +
                  (uint64_t)c->language.n_layers * (4 * (uint64_t)c->language.hidden_size * 4 +
                                                    (uint64_t)c->language.n_routed_experts * sizeof(Expert));
     m->cache_per_token = kv_bytes_per_token(&s);
-    m->cache = m->cache_per_token * (uint64_t)sequences * (((uint64_t)context + KV_PAGE - 1) / KV_PAGE * KV_PAGE);
-    m->step_language = language_bytes(&p, &c->language, (uint64_t)chunk + (uint64_t)sequences, (uint64_t)sequences);
+    m->cache = m->cache_per_token * l->cache_tokens;
+    m->step_language = language_bytes(&p, &c->language, (uint64_t)l->chunk + answer_rows, answer_rows);
     m->step_vision = vision_bytes(&p, c);
     m->step = larger(m->step_language, m->step_vision);
     m->request = 10 * ((uint64_t)v->image_size * (uint64_t)v->image_size * 3 +
                        tile_rows * (uint64_t)c->projector.n_embed * sizeof(float));
-    m->total = m->weights + m->vectors + m->cache + m->step + (uint64_t)sequences * m->request;
+    m->total = m->weights + m->vectors + m->cache + m->step + sequences * m->request;
 }
 
 /* Which pages the kernel keeps is nobody's choice: each is as likely to be there as any other. */

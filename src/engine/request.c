@@ -242,6 +242,7 @@ bool request_prepare(Vl2Request *r, const Vl2Sampling *o, Error *e)
     r->likelihoods = o->likelihoods;
     if (o->likelihoods) r->likelihood = xcalloc((size_t)r->limit * (size_t)o->likelihoods, sizeof *r->likelihood);
     r->detokenizer = (Detokenizer){ .tokenizer = m->tokenizer };
+    guesser_open(&r->guesser);
     str_clear(&r->text);
     return true;
 }
@@ -251,6 +252,7 @@ void request_start(Vl2Request *r)
     Vl2Request **end = &r->engine->first;
     while (*end) end = &(*end)->next;
     *end = r;
+    engine_admit(r->engine);
 }
 
 Vl2Request *vl2_submit(Vl2Engine *engine, const Vl2Prompt *p, const Vl2Sampling *o, Vl2Error *e)
@@ -440,6 +442,8 @@ const Vl2Result *vl2_result(Vl2Request *r)
                              .seconds_decode = r->seconds_decode,
                              .n_tiles = r->n_tiles,
                              .n_reused = r->n_reused,
+                             .n_guessed = r->n_guessed,
+                             .n_accepted = r->n_accepted,
                              .likelihood = r->likelihood,
                              .likelihoods = r->likelihoods };
     return &r->result;

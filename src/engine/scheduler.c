@@ -1,70 +1,12 @@
 /* scheduler.c - one step: a slice of vision for the oldest request that waits for it, then one pass of the language model
- * over a decode row of every running sequence and, in what room is left, prompt rows of those that still read. */
-#include <assert.h>
+ * over a decode row of every running sequence, with those of guesses at its next tokens (speculate.h), and in what room is left
+ * prompt rows of those that still read. */
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "model/projector.h"
-
-/* ---- admission ---- */
-
-static int common_prefix(const Slot *s, const Vl2Request *r)
-{
-    int n = 0;
-    while (n < s->n && n < r->prompt.n - 1 && s->key[n] == r->key[n])
-        n++; /* the last row has to be run for its logits */
-    return n;
-}
-
-/* The free slot whose pages begin as this prompt does; among equals the one that was used longest ago. */
-static int best_slot(const Vl2Engine *e, const Vl2Request *r, int *reused)
-{
-    int found = -1;
-    *reused = 0;
-    for (int i = 0; i < e->n_slots; i++) {
-        const Slot *s = &e->slot[i];
-        if (s->owner) continue;
-        const int n =
-            e->model.positions.rope.dynamic ? 0 : common_prefix(s, r); /* dynamic: old keys have another base */
-        if (found >= 0 && (n < *reused || (n == *reused && s->last_used >= e->slot[found].last_used))) continue;
-        found = i;
-        *reused = n;
-    }
-    return found;
-}
-
-/* Tiles of pictures that stand wholly in the reused part are not needed. */
-static int tiles_in_prefix(const Vl2Request *r)
-{
-    int tiles = 0;
-    for (int i = 0; i < r->prompt.n_images; i++) {
-        const PromptImage *image = &r->prompt.image[i];
-        if (image->first + image->n_tokens > r->n_reused) break;
-        tiles += image->tiles.n;
-    }
-    return tiles;
-}
-
-static void admit(Vl2Engine *e, Vl2Request *r)
-{
-    int reused;
-    const int slot = best_slot(e, r, &reused);
-    if (slot < 0) return;
-    Slot *s = &e->slot[slot];
-    kv_release(&e->cache, slot, reused);
-    const bool has_room = kv_reserve(&e->cache, slot, r->prompt.n + r->limit);
-    assert(has_room); /* a slot can always hold a whole context */
-    (void)has_room;
-    memcpy(s->key, r->key, (size_t)r->prompt.n * sizeof *s->key);
-    s->n = reused;
-    s->owner = r;
-    r->slot = slot;
-    r->n_cached = r->n_reused = reused;
-    r->tiles_done = tiles_in_prefix(r);
-    r->state = r->tiles_done < r->n_tiles ? REQUEST_VISION : REQUEST_PREFILL;
-}
 
 /* ---- vision ---- */
 
@@ -156,15 +98,41 @@ static void encode_slice(Vl2Engine *e, Vl2Request *r, double seconds)
 
 /* ---- language ---- */
 
-static int add_decode_row(const Vl2Engine *e, const Vl2Request *r, int n)
+/* A token that ends the answer needs no row. */
+static int before_end(const Vl2Request *r, const int32_t *guess, int n)
 {
-    const int position = r->prompt.n + (int)r->output.n - 1;
-    e->row[n] = (BatchRow){ .token = r->output.id[r->output.n - 1],
-                            .position = position,
-                            .sequence = r->slot,
-                            .length = position + 1,
-                            .wants_logits = true };
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < r->n_stop_ids; k++)
+            if (guess[i] == r->stop_id[k]) return i;
+    return n;
+}
+
+/* Guesses at what comes next, into e->guess; none while somebody looks, who is to see each row once. */
+static int make_guesses(Vl2Engine *e, Vl2Request *r, StepLoad *load)
+{
+    const int left = e->most_guesses - load->guesses, useful = r->limit - (int)r->output.n - 1;
+    const TokenHistory h = { r->prompt.id, r->output.id, r->prompt.n, (int)r->output.n };
+    if (e->run.trace) return 0;
+    const int n = guesser_choose(&r->guesser, &e->cost, &h, left < useful ? left : useful, load, e->guess);
+    return before_end(r, e->guess, n);
+}
+
+static int add_answer_row(const Vl2Engine *e, const Vl2Request *r, int32_t token, int position, int n)
+{
+    e->row[n] = (BatchRow){
+        .token = token, .position = position, .sequence = r->slot, .length = position + 1, .wants_logits = true
+    };
     return n + 1;
+}
+
+/* The row of the last token, then those of guesses. */
+static int add_answer_rows(Vl2Engine *e, Vl2Request *r, StepLoad *load, int n)
+{
+    const int last = r->prompt.n + (int)r->output.n - 1, n_guesses = make_guesses(e, r, load);
+    n = add_answer_row(e, r, r->output.id[r->output.n - 1], last, n);
+    for (int i = 0; i < n_guesses; i++) n = add_answer_row(e, r, e->guess[i], last + 1 + i, n);
+    r->n_guessed += n_guesses;
+    return n;
 }
 
 static int add_prompt_rows(const Vl2Engine *e, const Vl2Request *r, int n, int room)
@@ -192,39 +160,66 @@ static Vl2Request *owner_of(const Vl2Engine *e, const Batch *b, int i, int *n)
     return e->slot[b->row[i].sequence].owner;
 }
 
-/* Hands every request its news: rows that are now in the cache, and the logits of its last row. */
+/* Takes the tokens that rows [0, n) of an answer bring: the row of a guess counts if the token before it was chosen so. What
+ * other rows left in the cache is written over. */
+static void hand_out_answer(Vl2Engine *e, Vl2Request *r, const BatchRow *row, int n, const Tensor *logits, int first)
+{
+    Slot *s = &e->slot[r->slot];
+    int i = 0;
+    do {
+        s->key[row[i].position] = (uint64_t)row[i].token;
+        s->n = ++r->n_cached;
+        request_take_logits(r, tensor_row(logits, first + i));
+        i++;
+    } while (i < n && r->state == REQUEST_DECODE && r->output.id[r->output.n - 1] == row[i].token);
+    r->n_accepted += i - 1;
+    if (n > 1) guesser_learn(&r->guesser, n - 1, i - 1);
+}
+
+/* Prompt rows are in the cache now; the last one, if it is among them, brings the first token. */
+static void hand_out_prompt(Vl2Engine *e, Vl2Request *r, const BatchRow *row, int n, const Tensor *logits, int last)
+{
+    r->n_cached += n;
+    e->slot[r->slot].n = r->n_cached;
+    r->prefill_news = true;
+    if (row[n - 1].position < r->prompt.n - 1) return;
+    r->state = REQUEST_DECODE;
+    request_take_logits(r, tensor_row(logits, last));
+}
+
+/* Hands every request its news. Logits are those of the rows that wanted some, in order. */
 static void hand_out(Vl2Engine *e, const Batch *b, const Tensor *logits, double seconds)
 {
-    for (int i = 0, n = 0, row = 0; i < b->n; i += n) {
+    for (int i = 0, n = 0, first = 0; i < b->n; i += n) {
+        int wanted = 0;
         Vl2Request *r = owner_of(e, b, i, &n);
-        Slot *s = &e->slot[b->row[i].sequence];
-        const bool decodes = r->state == REQUEST_DECODE;
-        if (decodes) {
-            s->key[b->row[i].position] = (uint64_t)b->row[i].token;
-            r->seconds_decode += seconds;
-        } else {
-            r->seconds_prefill += seconds;
-            r->prefill_news = true;
-        }
-        r->n_cached += n;
-        s->n = r->n_cached;
-        for (int k = i; k < i + n; k++) {
-            if (!b->row[k].wants_logits) continue;
-            const float *l = tensor_row(logits, row++);
-            if (b->row[k].position < r->prompt.n - 1) continue; /* only somebody who looks wanted it */
-            r->state = REQUEST_DECODE;
-            request_take_logits(r, l);
-        }
+        for (int k = i; k < i + n; k++) wanted += b->row[k].wants_logits;
+        const bool answers = r->state == REQUEST_DECODE;
+        *(answers ? &r->seconds_decode : &r->seconds_prefill) += seconds;
+        if (answers)
+            hand_out_answer(e, r, b->row + i, n, logits, first);
+        else
+            hand_out_prompt(e, r, b->row + i, n, logits, first + wanted - 1);
+        first += wanted;
     }
+}
+
+static StepLoad load_of_answers(const Vl2Engine *e)
+{
+    StepLoad load = { 0 };
+    for (const Vl2Request *r = e->first; r; r = r->next) load.rows += r->state == REQUEST_DECODE;
+    load.tokens = load.rows;
+    return load;
 }
 
 /* seconds: what prompt rows may take, if an answer waits meanwhile. */
 static void run_language(Vl2Engine *e, double seconds)
 {
     const double begin = clock_now();
+    StepLoad load = load_of_answers(e);
     int n = 0, room = units_in(seconds, e->row_seconds, e->chunk);
-    for (const Vl2Request *r = e->first; r; r = r->next)
-        if (r->state == REQUEST_DECODE) n = add_decode_row(e, r, n);
+    for (Vl2Request *r = e->first; r; r = r->next)
+        if (r->state == REQUEST_DECODE) n = add_answer_rows(e, r, &load, n);
     const int n_answers = n;
     for (const Vl2Request *r = e->first; r && room > 0; r = r->next) {
         if (r->state != REQUEST_PREFILL) continue;
@@ -239,7 +234,9 @@ static void run_language(Vl2Engine *e, double seconds)
     const Tensor *logits =
         language_forward(&e->run, &m->weights.language, &m->config.language, &m->positions, &b, &e->cache);
     run_trace(&e->run, "logits", 0, logits);
-    hand_out(e, &b, logits, clock_now() - begin);
+    const double took = clock_now() - begin;
+    if (n == n_answers) step_cost_learn(&e->cost, n, took);
+    hand_out(e, &b, logits, took);
     if (n > n_answers) learn(&e->row_seconds, clock_now() - begin, n - n_answers);
 }
 
@@ -257,8 +254,7 @@ void engine_step(Vl2Engine *e)
     e->clock++;
     for (Vl2Request *r = e->first; r; r = r->next)
         if (atomic_load(&r->cancelled) && r->state != REQUEST_DONE) engine_finish(r, "cancelled");
-    for (Vl2Request *r = e->first; r; r = r->next)
-        if (r->state == REQUEST_WAITING) admit(e, r);
+    engine_admit(e);
     Vl2Request *seeing = first_in(e, REQUEST_VISION);
     double seconds = somebody_answers(e) ? e->slice : 0; /* of pictures and prompts, in this step */
     if (seeing && first_in(e, REQUEST_PREFILL)) seconds /= 2;
@@ -273,6 +269,7 @@ void engine_finish(Vl2Request *r, const char *reason)
         Slot *s = &r->engine->slot[r->slot];
         s->owner = NULL;
         s->last_used = r->engine->clock;
+        kv_release(&r->engine->cache, r->slot, s->n);
         r->slot = -1;
     }
     r->state = REQUEST_DONE;

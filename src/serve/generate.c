@@ -68,6 +68,8 @@ static void count(Generation *g)
         metrics_add(m, COUNT_IMAGE_TOKENS, (uint64_t)r->prompt.n_image_tokens);
         metrics_add(m, COUNT_CACHED_TOKENS, (uint64_t)r->n_reused);
         metrics_add(m, COUNT_ANSWER_TOKENS, r->output.n);
+        metrics_add(m, COUNT_GUESSED_TOKENS, (uint64_t)r->n_guessed);
+        metrics_add(m, COUNT_ACCEPTED_TOKENS, (uint64_t)r->n_accepted);
         metrics_add(m, COUNT_PICTURES, (uint64_t)r->prompt.n_images);
         metrics_add(m, COUNT_TILES, (uint64_t)r->n_tiles);
         g->x->tokens.answer += (int)r->output.n;

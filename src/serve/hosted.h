@@ -22,6 +22,7 @@ typedef struct HostedModel {
     int held;
     uint64_t last_used;
     double seconds_to_open;
+    bool is_full; /* the worker's: whose turn it is waits for memory of the cache */
 } HostedModel;
 
 typedef struct HostedSet HostedSet;

@@ -84,14 +84,14 @@ static int running_of(const Worker *w, const Vl2Engine *engine)
     return n;
 }
 
-/* Of the queued jobs whose model has a place: one of the key with the fewest running, then of the key that has waited longest
- * for its turn, then the oldest. Returns where it hangs, NULL if there is none. */
+/* Of the queued jobs whose model may have a place: one of the key with the fewest running, then of the key that has waited
+ * longest for its turn, then the oldest. Returns where it hangs, NULL if there is none. */
 static Job **choose(Worker *w)
 {
     Job **best = NULL;
     for (Job **at = &w->queued; *at; at = &(*at)->next) {
         const Vl2Engine *engine = (*at)->request->engine;
-        if (running_of(w, engine) >= engine->n_slots) continue;
+        if ((*at)->model->is_full || running_of(w, engine) >= engine->n_slots) continue;
         if (!best) {
             best = at;
             continue;
@@ -102,20 +102,30 @@ static Job **choose(Worker *w)
     return best;
 }
 
-/* Inside the monitor: queued jobs begin where there are places. */
+static void begin_job(Worker *w, Job **at)
+{
+    Job *job = *at;
+    *at = job->next;
+    w->n_queued--;
+    w->stats.running++;
+    w->share[job->who].running++;
+    w->share[job->who].last_begun = ++w->begun;
+    job->next = w->running;
+    w->running = job;
+    request_start(job->request);
+    enter_state(job, JOB_RUNNING, &job->started_at);
+}
+
+/* Inside the monitor: queued jobs begin where there are places and memory. Where the memory does not do for the one whose turn it
+ * is, none of its model goes before it: it would never have enough. */
 static void begin_jobs(Worker *w)
 {
+    for (Job *job = w->queued; job; job = job->next) job->model->is_full = false;
     for (Job **at; (at = choose(w)) != NULL;) {
-        Job *job = *at;
-        *at = job->next;
-        w->n_queued--;
-        w->stats.running++;
-        w->share[job->who].running++;
-        w->share[job->who].last_begun = ++w->begun;
-        job->next = w->running;
-        w->running = job;
-        request_start(job->request);
-        enter_state(job, JOB_RUNNING, &job->started_at);
+        if (engine_has_room((*at)->request->engine, (*at)->request))
+            begin_job(w, at);
+        else
+            (*at)->model->is_full = true;
     }
 }
 

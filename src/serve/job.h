@@ -4,7 +4,7 @@
  * thread alone runs models, and after each step puts what is new into the job, under the job's monitor. Several jobs of one
  * connection share a monitor.
  *
- *     queued --(a place is free; fair between keys)--> running --> done
+ *     queued --(a place and memory are free; fair between keys)--> running --> done
  *
  * Until it is submitted and once it is done, a job and its request are the connection's. */
 #ifndef VL2_SERVE_JOB_H

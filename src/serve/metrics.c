@@ -16,6 +16,8 @@ static const struct {
     [COUNT_IMAGE_TOKENS] = { "vl2_image_tokens_total", "Tokens of pictures in prompts." },
     [COUNT_CACHED_TOKENS] = { "vl2_cached_tokens_total", "Tokens of prompts that were taken from the prefix cache." },
     [COUNT_ANSWER_TOKENS] = { "vl2_answer_tokens_total", "Tokens of answers." },
+    [COUNT_GUESSED_TOKENS] = { "vl2_guessed_tokens_total", "Tokens of answers that were guessed ahead." },
+    [COUNT_ACCEPTED_TOKENS] = { "vl2_accepted_tokens_total", "Guessed tokens that came." },
     [COUNT_PICTURES] = { "vl2_pictures_total", "Pictures in prompts." },
     [COUNT_TILES] = { "vl2_tiles_total", "Tiles of pictures in prompts." },
     [COUNT_CANCELLED] = { "vl2_cancelled_total", "Answers whose client went away or whose time ran out." },

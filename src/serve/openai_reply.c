@@ -179,11 +179,11 @@ static json_t *timings(const Job *job)
 {
     const Vl2Request *r = job->request;
     const double begun = job->started_at > 0 ? job->started_at : job->done_at;
-    return json_pack("{s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f}", "prompt_n", r->prompt.n, "cached_n",
-                     r->n_reused, "tiles_n", r->n_tiles, "predicted_n", (int)r->output.n, "queue_ms",
-                     1e3 * (begun - job->queued_at), "pictures_ms", 1e3 * r->seconds_pictures, "vision_ms",
-                     1e3 * r->seconds_vision, "prompt_ms", 1e3 * r->seconds_prefill, "predicted_ms",
-                     1e3 * r->seconds_decode, "first_token_ms",
+    return json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f}", "prompt_n", r->prompt.n,
+                     "cached_n", r->n_reused, "tiles_n", r->n_tiles, "predicted_n", (int)r->output.n, "draft_n",
+                     r->n_guessed, "draft_n_accepted", r->n_accepted, "queue_ms", 1e3 * (begun - job->queued_at),
+                     "pictures_ms", 1e3 * r->seconds_pictures, "vision_ms", 1e3 * r->seconds_vision, "prompt_ms",
+                     1e3 * r->seconds_prefill, "predicted_ms", 1e3 * r->seconds_decode, "first_token_ms",
                      job->first_at > 0 ? 1e3 * (job->first_at - job->queued_at) : 0.0);
 }
 

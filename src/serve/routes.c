@@ -92,9 +92,10 @@ static HttpResult answer_props(Exchange *x)
     if (!m) return reply_error(x, &e);
     const Config *c = &m->engine->model.config;
     json_t *v = json_pack(
-        "{s:s, s:s, s:i, s:i, s:i, s:o, s:o, s:{s:i, s:i, s:i, s:I, s:i}}", "version", vl2_version(), "model", m->name,
-        "context", m->engine->context, "total_slots", m->engine->n_slots, "chunk", m->engine->chunk, "default_sampling",
-        json_sampling(&o->sampling), "tiles",
+        "{s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:{s:i, s:i, s:i, s:I, s:i}}", "version", vl2_version(), "model",
+        m->name, "context", m->engine->context, "total_slots", m->engine->n_slots, "cache_tokens",
+        m->engine->cache.n_pages * KV_PAGE, "chunk", m->engine->chunk, "speculate", m->engine->most_guesses,
+        "default_sampling", json_sampling(&o->sampling), "tiles",
         json_pack("{s:i, s:i, s:i, s:o}", "side", c->processor.image_size, "tokens_a_side", c->projector.grid,
                   "most_pictures_cut", 2, "candidates", json_sizes(c->processor.candidate, c->processor.n_candidates)),
         "limits", "pictures", o->most_pictures, "queue", o->most_queued, "picture_side", o->most_side, "body_bytes",

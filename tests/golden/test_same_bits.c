@@ -1,5 +1,6 @@
 /* test_same_bits.c - served equals alone, bit for bit: for any number of threads, any prefill chunk, alone or in a ragged
- * batch, from a kept prefix; and the answers of the official batch, chunked and penalised runs. Compared by memcmp. */
+ * batch, from a kept prefix, with and without guesses ahead; and the answers of the official batch, chunked and penalised runs.
+ * Compared by memcmp. */
 #include "golden_model.h"
 
 /* Under a sanitizer the two models with small tiles: it slows vision down twentyfold, and the others would tell it nothing. */
@@ -219,6 +220,85 @@ static void same_from_a_kept_prefix(void **state)
     }
 }
 
+/* ---- guesses ---- */
+
+#define DRAWN(n, more)                                                                                                 \
+    {                                                                                                                  \
+        .temperature = 0.8f, .top_p = 0.95f, .repetition_penalty = 1, .seed = n, .max_tokens = 80, .likelihoods = 3,   \
+        .ignore_eos = true, more                                                                                       \
+    }
+/* A negative penalty makes a model of random weights repeat itself. */
+static const Vl2Sampling guessed_ways[] = {
+    { .top_p = 1,
+      .repetition_penalty = 1,
+      .frequency_penalty = -2,
+      .max_tokens = 80,
+      .likelihoods = 3,
+      .ignore_eos = true },
+    { .top_p = 1, .repetition_penalty = 1, .max_tokens = 80, .likelihoods = 3, .ignore_eos = true },
+    { .top_p = 1, .repetition_penalty = 1.05f, .frequency_penalty = 0.1f, .max_tokens = 80, .likelihoods = 3 },
+    { .top_p = 1, .repetition_penalty = 1, .max_tokens = 80, .likelihoods = 3, .format = "json" },
+    { .top_p = 1, .repetition_penalty = 1, .max_tokens = 80, .likelihoods = 3, .format = "boxes", .min_tokens = 9 },
+    DRAWN(5, .min_p = 0.01f),
+    DRAWN(6, .frequency_penalty = -2),
+};
+enum { N_WAYS = sizeof guessed_ways / sizeof *guessed_ways };
+
+/* The first n ways at once on three places; a text that goes in circles. */
+static Vl2Engine *answer_in_ways(const char *name, int speculate, Vl2Request **r, int n)
+{
+    Error err;
+    const Vl2Message m = { .role = "user", .content = "red green blue red green blue red green blue red green" };
+    Vl2Engine *e = open_engine(name, &(Vl2Options){ .sequences = 3, .speculate = speculate });
+    for (int i = 0; i < n; i++) {
+        r[i] = vl2_submit(e, &(Vl2Prompt){ .message = &m, .n_messages = 1 }, &guessed_ways[i], &err);
+        if (!r[i]) fail_msg("%s", err.text);
+    }
+    for (int i = 0; i < n; i++) run_to_end(r[i]);
+    return e;
+}
+
+static void assert_same_answer(const char *what, const Vl2Result *a, const Vl2Result *b)
+{
+    if (a->n_output != b->n_output || a->n_text != b->n_text || a->likelihoods != b->likelihoods ||
+        strcmp(a->finish_reason, b->finish_reason) != 0 || memcmp(a->text, b->text, a->n_text) != 0 ||
+        memcmp(a->output_id, b->output_id, (size_t)a->n_output * sizeof *a->output_id) != 0 ||
+        memcmp(a->likelihood, b->likelihood, (size_t)a->n_output * (size_t)a->likelihoods * sizeof *a->likelihood) != 0)
+        fail_msg("%s: not the same answer:\n%s\n%s", what, a->text, b->text);
+}
+
+static void same_with_and_without_guesses(void **state)
+{
+    (void)state;
+    for (int i = 0; i < N_MODELS; i++) {
+        Vl2Request *a[N_WAYS], *b[N_WAYS];
+        Vl2Engine *with = answer_in_ways(model[i], 8, a, N_WAYS), *without = answer_in_ways(model[i], 0, b, N_WAYS);
+        for (int k = 0; k < N_WAYS; k++) {
+            char what[64];
+            snprintf(what, sizeof what, "%s, way %d", model[i], k);
+            assert_same_answer(what, vl2_result(b[k]), vl2_result(a[k]));
+            assert_int_equal(b[k]->n_guessed, 0);
+        }
+        vl2_close(with);
+        vl2_close(without);
+    }
+}
+
+/* Each guess that came is a step less; the first step reads the prompt and brings the first token. */
+static void guesses_that_come_save_steps(void **state)
+{
+    (void)state;
+    for (int i = 0; i < N_MODELS; i++) {
+        Vl2Request *r;
+        Vl2Engine *e = answer_in_ways(model[i], 8, &r, 1);
+        printf("# %s: %d tokens in %d steps, %d of %d guesses came\n", model[i], (int)r->output.n, (int)e->clock,
+               r->n_accepted, r->n_guessed);
+        assert_true(r->n_accepted > 0 && r->n_accepted <= r->n_guessed);
+        assert_int_equal((int)e->clock + r->n_accepted, r->output.n);
+        vl2_close(e);
+    }
+}
+
 static void assert_tokens(const json_t *expected, const Vl2Request *r)
 {
     for (size_t i = 0; i < r->output.n; i++) /* a reference batch goes on with EOS where a row has ended */
@@ -277,4 +357,5 @@ static void penalised_answers_equal_official(void **state)
 
 TEST_MAIN(TEST(same_for_any_number_of_threads), TEST(same_for_any_chunk), TEST(same_alone_or_together),
           TEST(logits_in_a_ragged_batch_have_the_bits_of_a_lone_run), TEST(same_from_a_kept_prefix),
-          TEST(batch_answers_equal_official), TEST(penalised_answers_equal_official))
+          TEST(same_with_and_without_guesses), TEST(guesses_that_come_save_steps), TEST(batch_answers_equal_official),
+          TEST(penalised_answers_equal_official))

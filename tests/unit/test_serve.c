@@ -70,14 +70,17 @@ static Str text_of_reply(const HttpReply *r, bool stream)
 }
 
 /* All questions at once on four places, whole and as streams; asked again, when the prefix cache has them. */
-static void ask_all_at_once(int slice_ms, size_t picture_cache)
+static void ask_all_at_once(const Vl2Options *engine)
 {
     json_t *file = load_case(MODEL);
     Messages m[N_QUESTIONS];
     char *alone[N_QUESTIONS];
     ServerOptions o = server_defaults(MODEL);
-    o.engine.slice_ms = slice_ms;
-    o.engine.picture_cache = picture_cache;
+    o.engine.slice_ms = engine->slice_ms;
+    o.engine.picture_cache = engine->picture_cache;
+    o.engine.speculate = engine->speculate;
+    o.engine.context = engine->context;
+    o.engine.cache_tokens = engine->cache_tokens;
     Server *s = open_server(&o);
     for (int i = 0; i < N_QUESTIONS; i++) {
         load_question(&m[i], file, QUESTION[i].conversation);
@@ -97,7 +100,7 @@ static void ask_all_at_once(int slice_ms, size_t picture_cache)
         }
     }
     assert_true(metric(s, "vl2_cached_tokens_total") > 0);
-    if (picture_cache) assert_true(metric(s, "vl2_picture_cache_hits_total") > 0);
+    if (engine->picture_cache) assert_true(metric(s, "vl2_picture_cache_hits_total") > 0);
     server_close(s);
     for (int i = 0; i < N_QUESTIONS; i++) free_messages(&m[i]), free(alone[i]);
     json_decref(file);
@@ -106,14 +109,15 @@ static void ask_all_at_once(int slice_ms, size_t picture_cache)
 static void served_equals_alone(void **state)
 {
     (void)state;
-    ask_all_at_once(0, 0);
+    ask_all_at_once(&(Vl2Options){ 0 });
 }
 
-/* Pictures and prompts in the smallest slices, and tiles from the cache. */
+/* Pictures and prompts in the smallest slices, tiles from the cache, guesses ahead, and memory for half of what is asked. */
 static void served_in_slices_equals_alone(void **state)
 {
     (void)state;
-    ask_all_at_once(1, 64 << 20);
+    ask_all_at_once(&(Vl2Options){
+        .slice_ms = 1, .picture_cache = 64 << 20, .speculate = 8, .context = 2048, .cache_tokens = 2048 });
 }
 
 static const char LONG[] = "{\"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}], \"ignore_eos\": true, "
