@@ -89,17 +89,24 @@ const Command CMD_TRAIN = {
                                     "train [-m MODEL] --data FILE... -o DIR --resume [options]",
                                     "train --dry-run [-m MODEL] --data FILE... [options]", NULL },
     .about =
-        "Supervised fine-tuning of all parameters, of those that are not frozen, or with --lora-rank of adapters, in "
-        "f32 "
-        "with AdamW. Each record "
+        "A record of the data is a conversation with its pictures and the answers that are wanted: {\"messages\": "
+        "[{\"role\": "
+        "\"user\", \"content\": \"<image>\\nWhat is it?\"}, {\"role\": \"assistant\", \"content\": \"A cup.\"}], "
+        "\"images\": "
+        "[\"cup.jpg\"]}, one in each line of a file. docs/training.md begins with twenty pictures of yours.\n"
+        "All parameters learn, or those that are not frozen, or with --lora-rank adapters; in f32 with AdamW. Each "
+        "record "
         "becomes the prompt of inference with its answers; the loss is the mean over the tokens of the answers of a "
         "step. DIR/model is then a folder as published, which every command takes with -m; DIR/adapter a PEFT folder, "
-        "which "
-        "they take with --lora.\n"
+        "which they take with --lora.\n"
         "Ctrl-C ends the run after the step, with a checkpoint; --resume goes on from it with the same bits. "
         "--dry-run shows the first samples with their labels marked, lengths, bad records and the steps of an epoch.",
     .group = GROUPS,
-    .example = (const char *const[]){ "Teach the language model, in batches of 4 x 8 samples",
+    .example = (const char *const[]){ "A first run: the model that comes with vl2 learns a few pictures by heart",
+                                      "vl2 train --data train.jsonl --held-out held-out.jsonl -b 4 --accumulate 1 "
+                                      "--epochs 20 --rate 1e-3 -o run",
+                                      "How it went, and what it says of held-out pictures", "vl2 plot run/log.jsonl",
+                                      "Teach the language model, in batches of 4 x 8 samples",
                                       "vl2 train -m deepseek-vl2-tiny --data train.jsonl --held-out test.jsonl "
                                       "--freeze-vision -b 4 --accumulate 8 --rate 2e-5 --recompute -o run",
                                       "Adapters on a model of 4 bits",

@@ -103,17 +103,17 @@ const Option FREEZE_OPTIONS[] = {
 
 #define T LoraTrainArgs
 const Option LORA_TRAIN_OPTIONS[] = {
-    OPTION_INTEGER(T, rank, "lora-rank", 0, "N", 0, 1024,
+    OPTION_INTEGER(T, rank, "lora-rank", 0, "N", 0, MAX_LORA_RANK,
                    "Train adapters of this rank and leave the model as it is, which may then be quantised. Default: 0, "
                    "parameters are trained."),
     OPTION_NUMBER(T, alpha, "lora-alpha", 0, "X", 0, 1e6,
                   "An adapter's product is scaled by X / rank. Default: twice the rank."),
     OPTION_NUMBER(T, dropout, "lora-dropout", 0, "X", 0, 0.99, "Share of an adapter's input left out. Default: 0."),
     OPTION_TEXTS(
-        T, targets, "lora-target", 0, "NAME",
+        T, targets, "lora-target", 0, "NAME[:RANK]",
         "Matrices with an adapter: the last part of a name such as q_proj, a shell's pattern of whole names such "
-        "as '*.self_attn.*', or PaddleMIX's lists by the name of tiny or small; repeatable. Default: the list "
-        "that fits the model."),
+        "as '*.self_attn.*', or PaddleMIX's lists by the name of tiny or small; repeatable, the first that names a "
+        "matrix counts. RANK: another than --lora-rank. Default: the list that fits the model."),
     OPTIONS_END
 };
 #undef T
@@ -166,6 +166,8 @@ bool train_args_check(const TrainArgs *a, Error *e)
         return fail(e, ERR_USAGE, "with --lora-rank the model stays as it is: --freeze is for training parameters");
     if (a->lora.rank == 0 && (a->lora.targets.n || a->lora.alpha > 0 || a->lora.dropout > 0))
         return fail(e, ERR_USAGE, "--lora-rank is missing: the rank of the adapters");
+    for (int i = 0; i < a->lora.targets.n; i++)
+        if (!lora_target_check(a->lora.targets.text[i], e)) return false;
     if (a->lora.rank > 0 && a->learn.bias_rate > 0)
         return fail(e, ERR_USAGE, "--bias-update changes the model, and --lora-rank writes adapters alone");
     if (strcmp(a->keep.best_by, "answers") == 0 && (a->keep.answers == 0 || a->keep.held_out.n == 0))
@@ -212,7 +214,7 @@ LoraTargets lora_targets_of(const TrainArgs *a)
     return (LoraTargets){ .target = a->lora.targets.text,
                           .n_targets = a->lora.targets.n,
                           .rank = a->lora.rank,
-                          .alpha = a->lora.alpha > 0 ? a->lora.alpha : 2 * (float)a->lora.rank,
+                          .alpha = a->lora.alpha,
                           .dropout = a->lora.dropout };
 }
 

@@ -40,6 +40,7 @@ typedef struct {
     SampleRules rules;
     Data data, held_out;
     LoraTargets lora;
+    const char *preset; /* its target where none is given */
     Trainer trainer;
     TrainLog *log;
     Dashboard *dashboard; /* NULL: none is asked for */
@@ -199,17 +200,6 @@ static bool log_run(Session *s, Error *e)
            train_log_run(s->log, s->trainer.steps, model_or_default(s->a->model), trainer_settings(&s->trainer), e);
 }
 
-/* A preset's list where its name is given, and the model's own where nothing is. */
-static void choose_targets(LoraTargets *t, const Config *c)
-{
-    const char *preset = t->n_targets == 0 ? (c->language.use_mla ? "small" : "tiny") : t->target[0];
-    int n;
-    const char *const *list = t->n_targets <= 1 ? lora_preset(preset, &n) : NULL;
-    if (!list) return;
-    t->target = list;
-    t->n_targets = n;
-}
-
 static bool open_session(Session *s, Error *e)
 {
     const TrainArgs *a = s->a;
@@ -217,7 +207,11 @@ static bool open_session(Session *s, Error *e)
     o.ranks = &s->ranks;
     const bool ok = model_open(&s->model, model_or_default(a->model), e) && (s->pool = pool_open(a->threads, e));
     if (!ok) return false;
-    choose_targets(&s->lora, &s->model.config);
+    if (s->lora.n_targets == 0) {
+        s->preset = lora_preset_for(&s->model.config.language);
+        s->lora.target = &s->preset;
+        s->lora.n_targets = 1;
+    }
     s->rules = sample_rules_of(a);
     s->rules.config = &s->model.config;
     s->rules.tokenizer = s->model.tokenizer;
@@ -411,9 +405,23 @@ static bool write_result(Session *s, Error *e)
     return ok;
 }
 
+/* Who has few records and leaves the options as they are gets a step or two, and a model that has learnt nothing. */
+static void note_few_steps(const Session *s)
+{
+    enum { FEW = 10 };
+    const long long n = s->trainer.steps;
+    if (n < FEW && s->a->learn.steps == 0 && !s->quiet)
+        note("%lld step%s in all, which teach%s little: --epochs N goes through the data N times, --accumulate 1 makes "
+             "a step "
+             "of each batch",
+             n, n == 1 ? "" : "s", n == 1 ? "es" : "");
+}
+
 static bool run(Session *s, Error *e)
 {
-    return begin_session(s, e) && train_steps(s, e) && ranks_agree(&s->ranks, write_result(s, e), e);
+    if (!begin_session(s, e)) return false;
+    note_few_steps(s);
+    return train_steps(s, e) && ranks_agree(&s->ranks, write_result(s, e), e);
 }
 
 bool training_run(const TrainArgs *a, Error *e)

@@ -11,72 +11,100 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "format/json.h"
+#include "format/module_pattern.h"
 #include "format/safetensors.h"
 
-enum { MAX_CONFIG = 1 << 20, MAX_RANK = 4096 };
+enum { MAX_CONFIG = 16 << 20, MAX_RANK = 4096 };
+static const double MAX_ALPHA = 1e6;
 static const char prefix[] = "base_model.model.";
 
 /* ---- reading ---- */
 
-/* Keys whose values, other than these, mean something that we do not do. */
-static bool check_kind(const json_t *config, const char *where, Error *e)
+/* Weights that these begin with are taken out of the base, which only PEFT's own loader does again. */
+static bool check_beginning(const json_t *config, const char *where, Error *e)
 {
-    static const char *const must_be_off[] = { "use_dora", "fan_in_fan_out", "lora_bias" };
-    static const char *const must_be_empty[] = { "modules_to_save", "layers_to_transform", "layer_replication",
-                                                 "target_parameters" };
-    const char *kind = json_string_value(json_object_get(config, "peft_type"));
-    const char *bias = json_string_value(json_object_get(config, "bias"));
-    if (!kind || strcmp(kind, "LORA") != 0)
-        return fail(e, ERR_UNSUPPORTED, "%s: \"peft_type\" is %s, expected \"LORA\"", where, kind ? kind : "missing");
-    if (bias && strcmp(bias, "none") != 0)
-        return fail(e, ERR_UNSUPPORTED, "%s: \"bias\" is \"%s\", expected \"none\"", where, bias);
-    for (size_t i = 0; i < sizeof must_be_off / sizeof *must_be_off; i++)
-        if (json_is_true(json_object_get(config, must_be_off[i])))
-            return fail(e, ERR_UNSUPPORTED, "%s: \"%s\" is true, expected false", where, must_be_off[i]);
-    for (size_t i = 0; i < sizeof must_be_empty / sizeof *must_be_empty; i++) {
-        const json_t *v = json_object_get(config, must_be_empty[i]);
-        if (v && !json_is_null(v) && json_array_size(v) + json_object_size(v) > 0)
-            return fail(e, ERR_UNSUPPORTED, "%s: \"%s\" is not empty, expected null", where, must_be_empty[i]);
-    }
+    static const char *const of_the_base[] = { "pissa", "olora", "corda", "loftq" };
+    const char *init = json_string_value(json_object_get(config, "init_lora_weights"));
+    for (size_t i = 0; init && i < sizeof of_the_base / sizeof *of_the_base; i++)
+        if (str_starts(init, of_the_base[i]))
+            return fail(e, ERR_UNSUPPORTED,
+                        "%s: \"init_lora_weights\" is \"%s\", which changes the base model: expected an adapter that "
+                        "PEFT has converted to plain LoRA (path_initial_model_for_weight_conversion)",
+                        where, init);
     return true;
 }
 
-/* The value that a pattern of alpha_pattern gives a module: a name, or its end after a dot. */
-static bool pattern_value(const json_t *patterns, const char *module, double *out)
+/* Keys whose values, other than these, mean something that we do not do. What says where adapters were put (target_modules,
+ * exclude_modules, layers_to_transform, layers_pattern) needs no look: the file has the matrices of these modules alone. */
+static bool check_kind(const json_t *config, const char *where, Error *e)
 {
-    const char *key;
-    const json_t *v;
-    json_object_foreach((json_t *)(uintptr_t)patterns, key, v)
-    {
-        const size_t n = strlen(module), k = strlen(key);
-        const bool ends = n >= k && strcmp(module + n - k, key) == 0 && (n == k || module[n - k - 1] == '.');
-        if (ends && json_is_number(v)) return *out = json_number_value(v), true;
+    static const char *const must_be_off[] = { "use_dora", "fan_in_fan_out", "lora_bias", "use_qalora" };
+    static const char *const must_be_empty[] = { "modules_to_save", "layer_replication", "target_parameters",
+                                                 "trainable_token_indices", "alora_invocation_tokens" };
+    const char *kind = NULL, *bias = "none";
+    if (!json_take_string(config, "peft_type", &kind, where, e) || !json_take_string(config, "bias", &bias, where, e))
+        return false;
+    if (!kind || strcmp(kind, "LORA") != 0)
+        return fail(e, ERR_UNSUPPORTED, "%s: \"peft_type\" is %s, expected \"LORA\"", where, kind ? kind : "missing");
+    if (strcmp(bias, "none") != 0)
+        return fail(e, ERR_UNSUPPORTED, "%s: \"bias\" is \"%s\", expected \"none\"", where, bias);
+    for (size_t i = 0; i < sizeof must_be_off / sizeof *must_be_off; i++) {
+        bool on = false;
+        if (!json_take_bool(config, must_be_off[i], &on, where, e)) return false;
+        if (on) return fail(e, ERR_UNSUPPORTED, "%s: \"%s\" is true, expected false", where, must_be_off[i]);
     }
-    return false;
+    for (size_t i = 0; i < sizeof must_be_empty / sizeof *must_be_empty; i++) {
+        const json_t *v = json_object_get(config, must_be_empty[i]);
+        const bool list = json_is_array(v) || json_is_object(v);
+        if (v && !json_is_null(v) && !(list && json_array_size(v) + json_object_size(v) == 0))
+            return fail(e, ERR_UNSUPPORTED, "%s: \"%s\" is not empty, expected null", where, must_be_empty[i]);
+    }
+    return check_beginning(config, where, e);
 }
 
+/* What the config says of each module. */
 typedef struct {
+    double rank, alpha;
     bool rslora;
-    json_t *alphas; /* of "alpha_pattern" */
+    ModulePatterns *ranks, *alphas; /* of modules with their own */
 } Scaling;
+
+static void close_scaling(Scaling *s)
+{
+    module_patterns_close(s->ranks);
+    module_patterns_close(s->alphas);
+}
+
+static ModulePatterns *read_patterns(const json_t *config, const char *key, double lo, double hi, const char *where,
+                                     Error *e)
+{
+    json_t *object = NULL;
+    if (!json_take_node(config, key, JSON_OBJECT, &object, where, e)) return NULL;
+    Str what = { 0 };
+    str_printf(&what, "%s: %s", where, key);
+    ModulePatterns *p = module_patterns_open(object, lo, hi, what.text, e);
+    str_free(&what);
+    return p;
+}
 
 static bool read_config(Adapter *a, const json_t *config, Scaling *s, const char *where, Error *e)
 {
     int64_t rank = 0;
-    double alpha = 8, dropout = 0;
+    double dropout = 0;
+    s->alpha = 8;
     if (!check_kind(config, where, e) || !json_take_int(config, "r", 1, MAX_RANK, &rank, where, e) ||
-        !json_take_double(config, "lora_alpha", &alpha, where, e) ||
+        !json_take_double(config, "lora_alpha", &s->alpha, where, e) ||
         !json_take_double(config, "lora_dropout", &dropout, where, e) ||
         !json_take_bool(config, "use_rslora", &s->rslora, where, e) ||
-        !json_take_node(config, "alpha_pattern", JSON_OBJECT, &s->alphas, where, e))
+        !(s->ranks = read_patterns(config, "rank_pattern", 1, MAX_RANK, where, e)) ||
+        !(s->alphas = read_patterns(config, "alpha_pattern", -MAX_ALPHA, MAX_ALPHA, where, e)))
         return false;
     if (rank == 0) return fail(e, ERR_FORMAT, "%s: \"r\" is missing", where);
-    if (!(fabs(alpha) <= 1e6))
-        return fail(e, ERR_FORMAT, "%s: \"lora_alpha\" is %g, expected at most 1e6", where, alpha);
+    if (!(fabs(s->alpha) <= MAX_ALPHA))
+        return fail(e, ERR_FORMAT, "%s: \"lora_alpha\" is %g, expected at most %g", where, s->alpha, MAX_ALPHA);
     if (!(dropout >= 0 && dropout < 1))
         return fail(e, ERR_FORMAT, "%s: \"lora_dropout\" is %g, expected 0 to 1", where, dropout);
-    a->rank = (int)rank;
-    a->alpha = (float)alpha;
+    s->rank = (double)rank;
     a->dropout = (float)dropout;
     return true;
 }
@@ -108,6 +136,19 @@ static bool check_tensor(const FileTensor *t, Error *e)
     return true;
 }
 
+static bool scale_module(AdapterModule *m, const Scaling *s, Error *e)
+{
+    const double rank = (double)m->a->dim[0];
+    double said = s->rank, alpha = s->alpha;
+    if (!module_patterns_find(s->ranks, m->module, &said, e) || !module_patterns_find(s->alphas, m->module, &alpha, e))
+        return false;
+    if (said != rank)
+        return fail(e, ERR_FORMAT, "%s: %s has rank %g, expected %g, as \"r\" and \"rank_pattern\" of its config say",
+                    m->a->file, m->a->name, rank, said);
+    m->scale = (float)(s->rslora ? alpha / sqrt(rank) : alpha / rank);
+    return true;
+}
+
 /* Sorted names bring A and B of a module together in pairs, A first. */
 static bool pair_up(Adapter *a, const Scaling *s, Error *e)
 {
@@ -131,10 +172,7 @@ static bool pair_up(Adapter *a, const Scaling *s, Error *e)
         if (t[0]->dim[0] != t[1]->dim[1] || t[0]->dim[0] > MAX_RANK)
             return fail(e, ERR_FORMAT, "%s: %s has rank %lld, its lora_B %lld, expected the same, at most %d",
                         t[0]->file, t[0]->name, (long long)t[0]->dim[0], (long long)t[1]->dim[1], MAX_RANK);
-        const double rank = (double)t[0]->dim[0];
-        double alpha = (double)a->alpha;
-        pattern_value(s->alphas, module, &alpha);
-        m->scale = (float)(s->rslora ? alpha / sqrt(rank) : alpha / rank);
+        if (!scale_module(m, s, e)) return false;
     }
     if (a->n == 0) return fail(e, ERR_FORMAT, "%s: there is no tensor in it", a->path);
     qsort(a->module, (size_t)a->n, sizeof *a->module, by_module);
@@ -151,6 +189,7 @@ bool adapter_open(Adapter *a, const char *path, Error *e)
                          fail(e, ERR_FORMAT, "%s: it is %s, expected an object", config_path, json_type_name(config)));
     ok = ok && read_config(a, config, &s, config_path, e) && (a->files = tensor_files_open(weights, e)) &&
          pair_up(a, &s, e);
+    close_scaling(&s);
     json_decref(config);
     free(config_path);
     free(weights);
@@ -208,24 +247,54 @@ static json_t *target_modules(const AdapterMatrices *m, int n)
     return list;
 }
 
-static bool write_config(const char *path, const char *base, const AdapterMatrices *m, int n, int rank, float alpha,
-                         float dropout, Error *e)
+static double brief(double v)
 {
-    json_t *config = json_pack("{s:s, s:s, s:s?, s:i, s:f, s:f, s:o, s:s, s:b, s:b, s:b, s:n, s:{}, s:{}, s:b}",
-                               "peft_type", "LORA", "task_type", "CAUSAL_LM", "base_model_name_or_path", base, "r",
-                               rank, "lora_alpha", (double)alpha, "lora_dropout", (double)dropout, "target_modules",
-                               target_modules(m, n), "bias", "none", "fan_in_fan_out", 0, "use_rslora", 0, "use_dora",
-                               0, "modules_to_save", "rank_pattern", "alpha_pattern", "inference_mode", 1);
+    return round(1e6 * v) / 1e6;
+}
+
+/* What reads as this scale: the number that was meant, if a short one does. */
+static double alpha_of(const AdapterMatrices *m)
+{
+    const double exact = (double)m->scale * m->rank;
+    return (float)(brief(exact) / m->rank) == m->scale ? brief(exact) : exact;
+}
+
+/* The module whose rank and alpha most others share, among the first ones: most are of one kind. */
+static int most_common(const AdapterMatrices *m, int n)
+{
+    enum { LOOKED_AT = 64 };
+    int best = 0, most = 0;
+    for (int i = 0; i < n && i < LOOKED_AT; i++) {
+        int same = 0;
+        for (int k = 0; k < n; k++) same += m[k].rank == m[i].rank && m[k].scale == m[i].scale;
+        if (same > most) most = same, best = i;
+    }
+    return best;
+}
+
+static bool write_config(const char *path, const char *base, const AdapterMatrices *m, int n, float dropout, Error *e)
+{
+    const AdapterMatrices *usual = &m[most_common(m, n)];
+    const double d = (double)dropout;
+    json_t *ranks = json_object(), *alphas = json_object();
+    for (int i = 0; i < n; i++) {
+        if (m[i].rank != usual->rank) json_object_set_new(ranks, m[i].module, json_integer(m[i].rank));
+        if (alpha_of(&m[i]) != alpha_of(usual)) json_object_set_new(alphas, m[i].module, json_real(alpha_of(&m[i])));
+    }
+    json_t *config =
+        json_pack("{s:s, s:s, s:s?, s:i, s:f, s:f, s:o, s:s, s:b, s:b, s:b, s:n, s:o, s:o, s:b}", "peft_type", "LORA",
+                  "task_type", "CAUSAL_LM", "base_model_name_or_path", base, "r", usual->rank, "lora_alpha",
+                  alpha_of(usual), "lora_dropout", (float)brief(d) == dropout ? brief(d) : d, "target_modules",
+                  target_modules(m, n), "bias", "none", "fan_in_fan_out", 0, "use_rslora", 0, "use_dora", 0,
+                  "modules_to_save", "rank_pattern", ranks, "alpha_pattern", alphas, "inference_mode", 1);
     char *text = json_dumps(config, JSON_INDENT(2));
-    FileOut out;
-    const bool ok = file_create(&out, path, e) && file_write(&out, text, strlen(text), e) && file_commit(&out, e);
-    if (!ok) file_abandon(&out);
+    const bool ok = file_save(path, text, strlen(text), e);
     free(text);
     json_decref(config);
     return ok;
 }
 
-static bool write_matrices(const char *path, const AdapterMatrices *m, int n, int rank, Error *e)
+static bool write_matrices(const char *path, const AdapterMatrices *m, int n, Error *e)
 {
     TensorSpec *spec = xcalloc(2 * (size_t)n, sizeof *spec);
     Str *name = xcalloc(2 * (size_t)n, sizeof *name);
@@ -233,8 +302,8 @@ static bool write_matrices(const char *path, const AdapterMatrices *m, int n, in
         const AdapterMatrices *x = &m[i / 2];
         str_printf(&name[i], "%s%s.lora_%c.weight", prefix, x->module, i % 2 ? 'B' : 'A');
         spec[i] = (TensorSpec){ .name = name[i].text, .dtype = DT_F32, .n_dims = 2 };
-        spec[i].dim[0] = i % 2 ? x->rows : rank;
-        spec[i].dim[1] = i % 2 ? rank : x->cols;
+        spec[i].dim[0] = i % 2 ? x->rows : x->rank;
+        spec[i].dim[1] = i % 2 ? x->rank : x->cols;
     }
     TensorWriter *w = tensor_writer_open(path, spec, 2 * n, e);
     bool ok = w != NULL;
@@ -251,14 +320,12 @@ static bool write_matrices(const char *path, const AdapterMatrices *m, int n, in
     return ok;
 }
 
-bool adapter_save(const char *path, const char *base, const AdapterMatrices *m, int n, int rank, float alpha,
-                  float dropout, Error *e)
+bool adapter_save(const char *path, const char *base, const AdapterMatrices *m, int n, float dropout, Error *e)
 {
     char *config = path_join(path, "adapter_config.json"), *weights = path_join(path, "adapter_model.safetensors");
     const bool there = mkdir(path, 0777) == 0 || errno == EEXIST ||
                        fail(e, ERR_SYSTEM, "%s: cannot create: %s", path, strerror(errno));
-    const bool ok =
-        there && write_matrices(weights, m, n, rank, e) && write_config(config, base, m, n, rank, alpha, dropout, e);
+    const bool ok = there && write_matrices(weights, m, n, e) && write_config(config, base, m, n, dropout, e);
     free(config);
     free(weights);
     return ok;

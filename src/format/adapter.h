@@ -8,7 +8,7 @@
 typedef struct {
     char *module; /* "language.model.layers.0.self_attn.q_proj" */
     const FileTensor *a, *b;
-    float scale; /* alpha / r, with use_rslora alpha / sqrt(r) */
+    float scale; /* alpha / r, with use_rslora alpha / sqrt(r); both may be the module's own */
 } AdapterModule;
 
 typedef struct {
@@ -16,11 +16,11 @@ typedef struct {
     TensorFiles *files;
     AdapterModule *module; /* sorted by name */
     int n;
-    int rank; /* of the config: of modules without a rank of their own */
-    float alpha, dropout;
+    float dropout;
 } Adapter;
 
-/* False: *a is empty. A kind of adapter other than plain LoRA on linear layers is an error that names the key. */
+/* False: *a is empty. A kind of adapter other than plain LoRA on linear layers is an error that names the key, and so is a rank that
+ * is not the config's. */
 bool adapter_open(Adapter *a, const char *path, Error *e);
 void adapter_close(Adapter *a); /* of a zeroed Adapter: nothing */
 /* "DIR" or "DIR:SCALE", as options say it: what follows the last colon is a scale if it is a number. */
@@ -32,11 +32,12 @@ typedef struct {
     const char *module;
     const float *a, *b; /* [rank, in], [out, rank] */
     int rows, cols;     /* out, in */
+    int rank;
+    float scale; /* alpha / rank */
 } AdapterMatrices;
 
 /* Writes a directory, which is made if it is not there; each file appears when it is complete. `base`: what the config names as
- * the base model. */
-bool adapter_save(const char *path, const char *base, const AdapterMatrices *m, int n, int rank, float alpha,
-                  float dropout, Error *e);
+ * the base model. Modules with another rank or alpha than most have theirs in the config's patterns. n > 0. */
+bool adapter_save(const char *path, const char *base, const AdapterMatrices *m, int n, float dropout, Error *e);
 
 #endif

@@ -22,6 +22,11 @@ static float *block_of(const Trainer *t, int kind)
 
 /* ---- settings ---- */
 
+static double adapter_alpha(const LoraTargets *t)
+{
+    return !t ? 0 : t->alpha > 0 ? (double)t->alpha : 2.0 * t->rank;
+}
+
 json_t *trainer_settings(const Trainer *t)
 {
     const TrainerOptions *o = &t->options;
@@ -34,7 +39,7 @@ json_t *trainer_settings(const Trainer *t)
         (json_int_t)t->steps, "in_order", o->order.in_order, "resample", o->order.square_root, "group_by_length",
         o->order.group_by_length, "batch_size", o->order.batch, "pack", o->order.pack, "parameters",
         (json_int_t)params_count(&t->params), "adapter_rank", o->lora ? o->lora->rank : 0, "epochs",
-        (json_int_t)o->epochs, "adapter_alpha", o->lora ? (double)o->lora->alpha : 0, "dropout",
+        (json_int_t)o->epochs, "adapter_alpha", adapter_alpha(o->lora), "dropout",
         o->lora ? (double)o->lora->dropout : 0, "beta1", (double)o->adam.beta1, "beta2", (double)o->adam.beta2,
         "weight_decay", (double)o->adam.weight_decay, "schedule", schedule_name(o->schedule), "rate", o->rate,
         "last_rate", o->last_share, "warmup", o->warmup, "vision_rate", o->vision_rate, "projector_rate",

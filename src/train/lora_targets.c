@@ -3,8 +3,10 @@
 
 #include <fnmatch.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 
 #define MLP_TARGETS                                                                                                    \
@@ -23,14 +25,68 @@ const char *const *lora_preset(const char *name, int *n)
     return NULL;
 }
 
-bool lora_targets_match(const LoraTargets *t, const char *module)
+const char *lora_preset_for(const LanguageConfig *c)
+{
+    return c->use_mla ? "small" : "tiny";
+}
+
+/* A target and the rank behind it, 0: none. */
+typedef struct {
+    char *name;
+    long rank;
+    bool wrong; /* what is behind the colon is no rank */
+} Target;
+
+static Target target_of(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    Target t = { .name = xstrndup(text, colon ? (size_t)(colon - text) : strlen(text)) };
+    char *end;
+    if (!colon) return t;
+    t.rank = strtol(colon + 1, &end, 10);
+    t.wrong = end == colon + 1 || *end || t.rank < 1 || t.rank > MAX_LORA_RANK;
+    return t;
+}
+
+bool lora_target_check(const char *target, Error *e)
+{
+    Target t = target_of(target);
+    free(t.name);
+    return !t.wrong || fail(e, ERR_USAGE, "--lora-target: found '%s', expected NAME or NAME:RANK, RANK from 1 to %d",
+                            target, MAX_LORA_RANK);
+}
+
+static bool fits(const char *name, const char *module)
 {
     const char *dot = strrchr(module, '.'), *last = dot ? dot + 1 : module;
-    for (int i = 0; i < t->n_targets; i++) {
-        const bool whole = strpbrk(t->target[i], "*?[.") != NULL;
-        if (whole ? fnmatch(t->target[i], module, 0) == 0 : strcmp(t->target[i], last) == 0) return true;
-    }
+    const bool whole = strpbrk(name, "*?[.") != NULL;
+    return whole ? fnmatch(name, module, 0) == 0 : strcmp(name, last) == 0;
+}
+
+static bool names_module(const char *name, const char *module)
+{
+    int n;
+    const char *const *list = lora_preset(name, &n);
+    if (!list) return fits(name, module);
+    for (int i = 0; i < n; i++)
+        if (fits(list[i], module)) return true;
     return false;
+}
+
+int lora_targets_rank(const LoraTargets *t, const char *module)
+{
+    for (int i = 0; i < t->n_targets; i++) {
+        Target x = target_of(t->target[i]);
+        const bool named = names_module(x.name, module);
+        free(x.name);
+        if (named) return x.rank > 0 ? (int)x.rank : t->rank;
+    }
+    return 0;
+}
+
+float lora_targets_scale(const LoraTargets *t, int rank)
+{
+    return t->alpha > 0 ? t->alpha / (float)rank : 2;
 }
 
 uint64_t lora_targets_count(const LoraTargets *t, const TensorList *shape)
@@ -43,7 +99,7 @@ uint64_t lora_targets_count(const LoraTargets *t, const TensorList *shape)
         if (x->n_dims < 2 || !str_ends(x->name, end)) continue;
         snprintf(module, sizeof module, "%.*s", (int)(strlen(x->name) - (sizeof end - 1)), x->name);
         const uint64_t rows = (uint64_t)x->dim[0], cols = listed_elements(x) / rows;
-        if (lora_targets_match(t, module)) n += (uint64_t)t->rank * (rows + cols);
+        n += (uint64_t)lora_targets_rank(t, module) * (rows + cols);
     }
     return n;
 }

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "kernels/interleave.h"
 #include "model/tensor_list.h"
 
 enum { LINE = 16 }; /* floats */
@@ -66,6 +67,22 @@ static bool count_parameter(void *context, const ParameterSlot *s)
     return true;
 }
 
+/* A matrix of any type, rows apart or in strips, as f32. */
+static void widen(const Kernels *k, const Weight *w, float *to)
+{
+    const size_t stride = weight_stride(w), cols = (size_t)w->cols;
+    unsigned char *room = xmalloc(stride);
+    for (int i = 0; i < w->rows; i++, to += cols) {
+        const unsigned char *row = (const unsigned char *)w->data + (size_t)i * stride;
+        if (dtype_is_x16(w->dtype)) {
+            interleaved_row(w->dtype, room, row - (size_t)(i % STRIP_ROWS) * stride, i % STRIP_ROWS, cols);
+            row = room;
+        }
+        k->to_f32[dtype_of_rows(w->dtype)](to, row, w->cols);
+    }
+    free(room);
+}
+
 static bool move_parameter(void *context, const ParameterSlot *s)
 {
     Visit *v = context;
@@ -78,9 +95,7 @@ static bool move_parameter(void *context, const ParameterSlot *s)
         return true;
     }
     Weight *w = s->matrix;
-    for (int i = 0; i < w->rows; i++)
-        v->k->to_f32[w->dtype](value + (size_t)i * (size_t)w->cols,
-                               (const unsigned char *)w->data + (size_t)i * weight_stride(w), w->cols);
+    widen(v->k, w, value);
     *w = (Weight){ .data = value, .dtype = DT_F32, .rows = w->rows, .cols = w->cols, .grad = grad };
     return true;
 }
@@ -124,7 +139,8 @@ static char *module_of(const Visit *v, const ParameterSlot *s)
     static const char end[] = ".weight";
     if (!s->matrix || !str_ends(s->name, end)) return NULL;
     char *module = xstrndup(s->name, strlen(s->name) - (sizeof end - 1));
-    if (v->adapter ? adapter_find(v->adapter, module) != NULL : lora_targets_match(v->targets, module)) return module;
+    if (v->adapter ? adapter_find(v->adapter, module) != NULL : lora_targets_rank(v->targets, module) > 0)
+        return module;
     free(module);
     return NULL;
 }
@@ -141,7 +157,8 @@ static bool count_adapter(void *context, const ParameterSlot *s)
     Visit *v = context;
     char *module = module_of(v, s);
     if (!module) return true;
-    const int64_t rank = v->adapter ? adapter_find(v->adapter, module)->a->dim[0] : v->targets->rank;
+    const int64_t rank =
+        v->adapter ? adapter_find(v->adapter, module)->a->dim[0] : lora_targets_rank(v->targets, module);
     int64_t inputs = 1;
     for (int i = 1; i < s->n_dims; i++) inputs *= s->dim[i];
     add_param(v->p, adapter_name(module, 'A'), 2, (const int64_t[]){ rank, inputs });
@@ -183,7 +200,7 @@ static bool put_adapter(void *context, const ParameterSlot *s)
         l->scale = x->scale;
         l->dropout = v->adapter->dropout;
     } else {
-        l->scale = v->targets->alpha / (float)v->targets->rank;
+        l->scale = lora_targets_scale(v->targets, l->a.rows);
         l->dropout = v->targets->dropout;
     }
     s->matrix->lora = l;
@@ -220,7 +237,7 @@ static bool make_adapters(Visit *v, Model *m, Error *e)
 bool params_open_lora(Params *p, Model *m, const LoraTargets *targets, uint64_t seed, Error *e)
 {
     Visit v = { .p = p, .targets = targets };
-    *p = (Params){ .rank = targets->rank, .alpha = targets->alpha, .dropout = targets->dropout };
+    *p = (Params){ 0 };
     if (make_adapters(&v, m, e)) return fill_adapters(p, seed), true;
     params_close(p);
     return false;
@@ -229,7 +246,7 @@ bool params_open_lora(Params *p, Model *m, const LoraTargets *targets, uint64_t 
 bool params_open_adapter(Params *p, Model *m, const Adapter *a, Error *e)
 {
     Visit v = { .p = p, .adapter = a };
-    *p = (Params){ .rank = a->rank, .alpha = a->alpha, .dropout = a->dropout };
+    *p = (Params){ 0 };
     if (adapter_belongs(a, m, e) && make_adapters(&v, m, e)) return true;
     params_close(p);
     return false;
@@ -241,15 +258,14 @@ bool params_save_adapter(const Params *p, const char *path, const char *base, Er
     static const char end[] = ".lora_A.weight";
     AdapterMatrices *m = xcalloc((size_t)p->n_lora, sizeof *m);
     char **module = xcalloc((size_t)p->n_lora, sizeof *module);
-    bool same = true;
     for (int i = 0; i < p->n_lora; i++) {
         const Param *a = &p->param[2 * i], *b = a + 1;
+        const Lora *l = &p->lora[i];
         module[i] = xstrndup(a->name, strlen(a->name) - (sizeof end - 1));
-        same &= (int)a->dim[0] == p->rank;
-        m[i] = (AdapterMatrices){ module[i], p->value + a->at, p->value + b->at, (int)b->dim[0], (int)a->dim[1] };
+        m[i] = (AdapterMatrices){ module[i], p->value + a->at, p->value + b->at, l->b.rows,
+                                  l->a.cols, l->a.rows,        l->scale };
     }
-    const bool ok = (same || fail(e, ERR_UNSUPPORTED, "%s: adapters of several ranks are not written", path)) &&
-                    adapter_save(path, base, m, p->n_lora, p->rank, p->alpha, p->dropout, e);
+    const bool ok = adapter_save(path, base, m, p->n_lora, p->lora[0].dropout, e);
     for (int i = 0; i < p->n_lora; i++) free(module[i]);
     free(module);
     free(m);

@@ -22,8 +22,6 @@ typedef struct {
     float *value, *grad;
     Lora *lora; /* the adapters, when it is these that are trained */
     int n_lora;
-    int rank; /* these three are what the adapters were made with */
-    float alpha, dropout;
     Arena arena;
 } Params;
 
