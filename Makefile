@@ -23,7 +23,7 @@ endif
 ifeq ($(origin CC),default)
 CC = $(CROSS)gcc
 endif
-ROOMS  ?= base kernels nn format image text model engine train serve eval
+ROOMS  ?= base kernels nn format image text model engine train bench serve eval
 PREFIX ?= /usr/local
 VERSION := $(shell sed -n 's/.*return "\([0-9.]*\)";.*/\1/p' src/engine/engine.c)
 
@@ -50,8 +50,9 @@ OTHER_RANKS = $(if $(HAVE_MPI),src/train/ranks_alone.c,src/train/ranks_mpi.c)
 LIB_SRC = $(filter-out $(OTHER_RANKS),$(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c)))
 CLI_SRC := $(wildcard src/cli/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o) $(BUILD)/src/format/default_model.o
-# The library for others has what include/vl2.h leads to; training, serving (which alone need HTTP) and evaluation are the program's.
-SHOWN_OBJ := $(filter-out $(BUILD)/src/train/% $(BUILD)/src/serve/% $(BUILD)/src/eval/%,$(LIB_OBJ))
+# The library for others has what include/vl2.h leads to; training, serving (which alone need HTTP), evaluation and benches are
+# the program's.
+SHOWN_OBJ := $(filter-out $(foreach r,train serve eval bench,$(BUILD)/src/$(r)/%),$(LIB_OBJ))
 SHOWN_PACKAGES = $(filter-out libmicrohttpd,$(PACKAGES))
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
 INSIDE  := $(BUILD)/inside.a

@@ -2,19 +2,20 @@
 # Other engines beside vl2, on this machine, in turns: bench_peers.sh [VL2]      (default: build/release/vl2)
 #
 # A table in Markdown: the full shape of tiny with random weights, 2 threads (THREADS), prompts, decode, loading against
-# llama.cpp (node-llama-cpp with its published library, nothing is compiled) for Q4_0, Q8_0, BF16; a tile and a prompt against
-# PyTorch (Debian's python3-torch).
+# llama.cpp (node-llama-cpp with its published library, nothing is compiled) for Q4_0, Q8_0, BF16; a tile, a prompt, and training
+# of 0.1 B parameters (make_model --shape tiny-0.1b) against PyTorch (Debian's python3-torch).
 # vl2 needs none of them; who lacks one gets the rest of the table. Under 10 minutes; 13 GB of disk in build/peers while it
-# runs (PEERS_DIR). TYPES: which of them ("q4_0 q8_0 bf16"); ROUNDS: how often each engine has its turn (2); figures are the
-# better turn of each.
+# runs (PEERS_DIR). PARTS: "answering", "training" or both; TYPES: which of them answer ("q4_0 q8_0 bf16"); ROUNDS: how often each
+# engine has its turn (2); figures are the better turn of each.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 vl2=$(realpath "${1:-build/release/vl2}") || exit 1
 maker=$(dirname "$vl2")/tools/make_model
 threads=${THREADS:-2}
 rounds=${ROUNDS:-2}
+parts=${PARTS:-answering training}
 types=${TYPES:-q4_0 q8_0 bf16}
-first=${types%% *}
+first=${types%% *}.vl2.1 # what says which machine it is
 work=${PEERS_DIR:-build/peers}
 mkdir -p "$work" && work=$(realpath "$work") || exit 1
 trap 'rm -rf "$work"' EXIT
@@ -37,9 +38,13 @@ best() {
 }
 ours() { echo ".results[] | select(.name == \"$1\" and .at == $2).median"; }
 
+does() { case " $parts " in *" $1 "*) ;; *) return 1 ;; esac; }
+does answering || first=training.vl2.1
+
 has_llama=
 node_major=$(node --version 2>/dev/null | sed 's/^v//; s/\..*//')
-if [ "${node_major:-0}" -lt 20 ]; then say "llama.cpp is left out: its packages need Node 20 or later"
+if ! does answering; then :
+elif [ "${node_major:-0}" -lt 20 ]; then say "llama.cpp is left out: its packages need Node 20 or later"
 elif ! tools/fetch_test_data.sh gguf-readers; then say "llama.cpp is left out: build/npm is not there"
 else has_llama=1 && cp tools/bench_llama_cpp.mjs build/npm/; fi
 
@@ -72,13 +77,17 @@ table_of_llama() { # TYPE
     row "load, warm file, $1" "$(best "$(ours load 0)" less "${v[@]}")" "$(best .load less "${l[@]}")" s "$peer"
 }
 
+# torch PART FILE
+torch() {
+    say "PyTorch, $1"
+    /usr/bin/python3 tools/bench_torch.py "$threads" "$1" >"$2" 2>"$work/torch.err" && return
+    say "PyTorch is left out: $(tail -1 "$work/torch.err")"
+    return 1
+}
+
 table_of_torch() {
     local out=$work/torch peer
-    say "PyTorch"
-    if ! /usr/bin/python3 tools/bench_torch.py "$threads" >"$out" 2>"$work/torch.err"; then
-        say "PyTorch is left out: $(tail -1 "$work/torch.err")"
-        return
-    fi
+    torch answering "$out" || return
     for type in $(jq -r '.tile | keys[]' "$out"); do
         peer="PyTorch $(jq -r .version "$out"), $type"
         for of in $types; do
@@ -90,13 +99,48 @@ table_of_torch() {
     done
 }
 
-for type in $types; do language "$type"; done
-echo "Machine: $(jq -r '"\(.machine.cpu), \(.machine.threads) threads, \(.machine.level)"' "$work/$first.vl2.1"); $(date -u +%F)."
+training() {
+    say "training: making the model"
+    "$maker" --shape tiny-0.1b --dtype f32 -o "$work/small" 2>/dev/null || exit 1
+    for i in $(seq "$rounds"); do
+        say "training: turn $i of $rounds"
+        "$vl2" bench --train -q -m "$work/small" --only full,lora --threads "$threads" --json >"$work/training.vl2.$i" ||
+            say "vl2 bench --train failed"
+        torch training "$work/training.torch.$i" || rm -f "$work/training.torch.$i"
+    done
+}
+
+table_of_training() {
+    local v=("$work"/training.vl2.*) t=("$work"/training.torch.*) what
+    for mode in full lora; do
+        [ "$mode" = full ] && what="all of 0.1 B parameters" || what="adapters of rank 8 on 0.1 B"
+        for type in $(jq -r '.full | keys[]' "${t[0]}" 2>/dev/null); do
+            for of in step pass; do
+                row "training, $what: $of" "$(best "$(ours "$mode $of" 0)" more "${v[@]}")" \
+                    "$(best ".$mode.$type.$of" more "${t[@]}")" tokens/s "PyTorch $(jq -r .version "${t[0]}"), $type"
+            done
+        done
+    done
+}
+
+# The share of the f32 peak in vl2's better turn.
+share_of_training() {
+    for mode in full lora; do
+        jq -r ".results[] | select(.name == \"$mode pass\") | .share // empty" "$work"/training.vl2.* | sort -g | tail -1 |
+            awk -v mode="$mode" '{ printf "Forward and backward, %s: %.0f %% of the f32 peak of the moment.\n", mode, 100 * $1 }'
+    done
+}
+
+if does answering; then for type in $types; do language "$type"; done; fi
+if does training; then training; fi
+echo "Machine: $(jq -r '"\(.machine.cpu), \(.machine.threads) threads, \(.machine.level)"' "$work/$first"); $(date -u +%F)."
 jq -r '.machine.limits[-1] | "Limits measured with the first turn: read \(.read_gb_s | round) GB/s, f32 \(.f32_gflop_s | round) " +
-    "GFLOP/s, bf16 \(.bf16_gflop_s // 0 | round) (0: no such instructions), int8 \(.int8_gop_s // 0 | round)."' "$work/$first.vl2.1"
+    "GFLOP/s, bf16 \(.bf16_gflop_s // 0 | round) (0: no such instructions), int8 \(.int8_gop_s // 0 | round)."' "$work/$first"
+if does training; then share_of_training; fi
 echo "Command: \`tools/bench_peers.sh\`."
 echo
 echo "| work, weights | vl2 | peer | which | ratio |"
 echo "|---|--:|--:|---|--:|"
 if [ -n "$has_llama" ]; then for type in $types; do table_of_llama "$type"; done; fi
-table_of_torch
+if does answering; then table_of_torch; fi
+if does training; then table_of_training; fi

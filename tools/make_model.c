@@ -34,7 +34,7 @@ enum { MAX_SETS = 64, PIECES = 8, PIECE_BYTES = 512 * 1024 };
 static const char USAGE[] =
     "usage: make_model --shape SHAPE [options] -o DIR\n"
     "Writes a checkpoint of random weights in the published layout.\n\n"
-    "  --shape SHAPE         default, micro-mha, micro-mla, micro-noaux, tiny, small or base\n"
+    "  --shape SHAPE         default, micro-mha, micro-mla, micro-noaux, tiny-0.1b, tiny, small or base\n"
     "  -o, --output DIR      where; must not exist or be empty\n"
     "  --dtype TYPE          bf16, f16 or f32 (default: bf16)\n"
     "  --gguf TYPE           write a GGUF file, -o FILE, instead of a folder: TYPE as in `vl2 quantize --type TYPE` "
@@ -640,7 +640,8 @@ static bool take_option(Options *o, int option, const char *text, Error *e)
         o->shape = model_shape_find(text);
         return o->shape ||
                fail(e, ERR_USAGE,
-                    "--shape %s: expected default, micro-mha, micro-mla, micro-noaux, tiny, small or base", text);
+                    "--shape %s: expected default, micro-mha, micro-mla, micro-noaux, tiny-0.1b, tiny, small or base",
+                    text);
     case 'o': o->output = text; return true;
     case 'd': return take_dtype(&o->dtype, text, e);
     case 'x': o->text_only = true; return true;

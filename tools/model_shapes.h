@@ -81,6 +81,16 @@ static const ModelShape MODEL_SHAPES[] = {
           "vocab_size": 129280
       }) },
       { COMMON_VISION } },
+    /* tiny at a tenth of a billion parameters: what training is measured with. */
+    { "tiny-0.1b", "float32",
+      { COMMON_LANGUAGE, JSON_TEXT({
+          "bos_token_id": 0, "eos_token_id": 1, "hidden_size": 640, "intermediate_size": 1792, "kv_lora_rank": null,
+          "lm_head": true, "moe_intermediate_size": 320, "n_routed_experts": 16, "num_attention_heads": 5,
+          "num_experts_per_tok": 4, "num_hidden_layers": 6, "num_key_value_heads": 5, "qk_nope_head_dim": 0,
+          "qk_rope_head_dim": 0, "rm_head": false, "topk_method": "greedy", "use_mla": false, "v_head_dim": 0,
+          "vocab_size": 24576
+      }) },
+      { COMMON_VISION, JSON_TEXT({ "heads": 4, "layers": 3, "width": 48 }) } },
     /* The model that comes with vl2. */
     { "default", "bfloat16",
       { COMMON_LANGUAGE, JSON_TEXT({

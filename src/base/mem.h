@@ -4,12 +4,15 @@
 #define VL2_BASE_MEM_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 void *xmalloc(size_t bytes);                    /* caller frees */
 void *xcalloc(size_t n, size_t size);           /* zeroed; n * size is checked */
 void *xrealloc(void *p, size_t n, size_t size); /* n * size is checked */
 char *xstrdup(const char *s);
 char *xstrndup(const char *s, size_t n); /* copies exactly n bytes and ends them with NUL */
+
+uint64_t resident_bytes(void); /* of this process, now; 0: unknown */
 
 /* Makes room for one more element in a growing array: GROW(list, n, capacity); list[n++] = x; */
 #define GROW(array, n, capacity)                                                                                       \

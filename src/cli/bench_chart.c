@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "bench/bench.h"
 #include "cli/bench_report.h"
 
 enum {
@@ -203,6 +204,73 @@ static void add_decode(Str *out, const BenchReport *r, double top)
     add_legend(out, &p);
 }
 
+/* ---- bars ---- */
+
+/* A bar of `v` where `most` fills the track; `text` behind it. */
+static void add_bar(Str *out, const char *label, const Spread *v, double most, double y, const char *text)
+{
+    const double x = BARS_LEFT, w = WIDTH - BARS_LEFT - BARS_RIGHT, middle = y + BAR_HEIGHT / 2.0;
+    add_text(out, x - 10, y + 12.5, NULL, "end", label);
+    add_rect(out, "track", x, y, w, BAR_HEIGHT);
+    add_rect(out, "bar", x, y, w * v->median / most, BAR_HEIGHT);
+    add_line(out, "whisker", x + w * v->low / most, middle, x + w * v->high / most, middle);
+    add_text(out, x + w + 10, y + 12.5, NULL, "start", text);
+}
+
+/* ---- training: a group of bars for what its rows end with ---- */
+
+static const struct {
+    const char *title, *end;
+} OF_TRAINING[] = { { "Tokens/s of a step, optimizer included", " step" }, { "Resident memory, GB", " memory" } };
+enum { TRAINING_GROUPS = sizeof OF_TRAINING / sizeof *OF_TRAINING };
+
+static int count_ending(const BenchReport *r, const char *end)
+{
+    int n = 0;
+    for (int i = 0; i < r->n_rows; i++) n += str_ends(r->row[i].name, end);
+    return n;
+}
+
+static int bars_height(int n)
+{
+    return n ? 20 + n * BAR_STEP + 24 : 0;
+}
+
+static int training_height(const BenchReport *r)
+{
+    int height = 0;
+    for (int g = 0; g < TRAINING_GROUPS && r->training.samples > 0; g++)
+        height += bars_height(count_ending(r, OF_TRAINING[g].end));
+    return height;
+}
+
+static void add_training_group(Str *out, const BenchReport *r, int group, double top)
+{
+    const char *end = OF_TRAINING[group].end;
+    double most = 0, y = top + 20;
+    for (int i = 0; i < r->n_rows; i++)
+        if (str_ends(r->row[i].name, end)) most = fmax(most, r->row[i].value.high);
+    add_text(out, MARGIN, top, "head", "start", OF_TRAINING[group].title);
+    for (int i = 0; i < r->n_rows; i++) {
+        const BenchRow *row = &r->row[i];
+        char label[32], text[48];
+        if (!str_ends(row->name, end)) continue;
+        snprintf(label, sizeof label, "%.*s", (int)(strlen(row->name) - strlen(end)), row->name);
+        snprintf(text, sizeof text, "%.3g %s", row->value.median, row->unit);
+        add_bar(out, label, &row->value, most, y, text);
+        y += BAR_STEP;
+    }
+}
+
+static void add_training(Str *out, const BenchReport *r, double top)
+{
+    for (int g = 0; g < TRAINING_GROUPS; g++) {
+        const int n = count_ending(r, OF_TRAINING[g].end);
+        if (n) add_training_group(out, r, g, top);
+        top += bars_height(n);
+    }
+}
+
 /* ---- share of the limit ---- */
 
 static int count_shares(const BenchReport *r)
@@ -212,18 +280,6 @@ static int count_shares(const BenchReport *r)
     return n;
 }
 
-static void add_bar(Str *out, const BenchRow *r, double y, double most)
-{
-    const double x = BARS_LEFT, w = WIDTH - BARS_LEFT - BARS_RIGHT, middle = y + BAR_HEIGHT / 2.0;
-    char label[64], text[96];
-    add_text(out, x - 10, y + 12.5, NULL, "end", bench_row_label(r, label));
-    add_rect(out, "track", x, y, w, BAR_HEIGHT);
-    add_rect(out, "bar", x, y, w * r->share.median / most, BAR_HEIGHT);
-    add_line(out, "whisker", x + w * r->share.low / most, middle, x + w * r->share.high / most, middle);
-    snprintf(text, sizeof text, "%.0f %%  (%.3g %s)", 100 * r->share.median, r->value.median, r->unit);
-    add_text(out, x + w + 10, y + 12.5, NULL, "start", text);
-}
-
 static void add_shares(Str *out, const BenchReport *r, double top)
 {
     double most = 1, y = top + 20;
@@ -231,8 +287,11 @@ static void add_shares(Str *out, const BenchReport *r, double top)
         if (r->row[i].limit_of[0]) most = fmax(most, r->row[i].share.high);
     add_text(out, MARGIN, top, "head", "start", "Share of the limit");
     for (int i = 0; i < r->n_rows; i++) {
-        if (!r->row[i].limit_of[0]) continue;
-        add_bar(out, &r->row[i], y, most);
+        const BenchRow *row = &r->row[i];
+        char label[64], text[96];
+        if (!row->limit_of[0]) continue;
+        snprintf(text, sizeof text, "%.0f %%  (%.3g %s)", 100 * row->share.median, row->value.median, row->unit);
+        add_bar(out, bench_row_label(row, label), &row->share, most, y, text);
         y += BAR_STEP;
     }
     const double x = BARS_LEFT + (WIDTH - BARS_LEFT - BARS_RIGHT) / most;
@@ -259,7 +318,8 @@ void bench_write_chart(const BenchReport *r, Str *out)
 {
     const int decode = count_decode(r), shares = count_shares(r);
     const int decode_height = decode ? 24 + PLOT_HEIGHT + PLOT_FOOT + 24 : 0;
-    const int height = HEAD + 24 + decode_height + (shares ? 20 + shares * BAR_STEP + 40 : 0);
+    const int training = training_height(r), above = decode_height + training;
+    const int height = HEAD + 24 + above + (shares ? 20 + shares * BAR_STEP + 40 : 0);
     str_printf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\">\n",
                WIDTH, height, WIDTH, height);
     str_puts(out, STYLE);
@@ -267,6 +327,7 @@ void bench_write_chart(const BenchReport *r, Str *out)
                height - 1);
     add_head(out, r);
     if (decode) add_decode(out, r, HEAD + 24);
-    if (shares) add_shares(out, r, HEAD + 24 + decode_height);
+    if (training) add_training(out, r, HEAD + 24);
+    if (shares) add_shares(out, r, HEAD + 24 + above);
     str_puts(out, "</svg>\n");
 }

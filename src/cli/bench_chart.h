@@ -2,7 +2,7 @@
 #ifndef VL2_CLI_BENCH_CHART_H
 #define VL2_CLI_BENCH_CHART_H
 
-#include "engine/bench.h"
+#include "bench/measured.h"
 
 /* An SVG of its own colours for light and dark surroundings, without anything from outside. */
 void bench_write_chart(const BenchReport *r, Str *out);

@@ -35,9 +35,23 @@ void bench_machine_line(const BenchReport *r, Str *out)
     if (strcmp(r->level, r->best_level) != 0) str_printf(out, " (best: %s)", r->best_level);
 }
 
+/* "2 samples, 1024 tokens, adapters of rank 8" */
+static void add_training(const TrainingReport *t, Str *out)
+{
+    str_printf(out, "%d sample%s with %d tokens in a step, adapters of rank %d", t->samples, t->samples == 1 ? "" : "s",
+               t->tokens, t->rank);
+    if (t->adapter > 0) str_printf(out, " (%.3g M numbers)", t->adapter / 1e6);
+}
+
 void bench_model_line(const BenchReport *r, Str *out)
 {
     char bytes[32];
+    if (r->training.samples > 0) {
+        str_printf(out, "%s: %.1f M parameters, %s (%s), %d threads; ", r->model, r->training.parameters / 1e6,
+                   human_bytes(r->bytes, bytes), r->types, r->threads);
+        add_training(&r->training, out);
+        return;
+    }
     str_printf(out, "%s: %d layers of width %d, %s (%s), compute %s, cache %s, %d threads, chunks of %d", r->model,
                r->layers, r->width, human_bytes(r->bytes, bytes), r->types, r->compute, r->cache, r->threads, r->chunk);
 }
@@ -89,13 +103,17 @@ void bench_write_table(const BenchReport *r, Str *out)
     str_putc(out, '\n');
     if (r->model[0]) {
         bench_model_line(r, out);
-        str_printf(out, "\na token in decode: %.1f M weights, %s and its cache\n", r->weights_of_token / 1e6,
-                   human_bytes((uint64_t)r->bytes_of_token, weights));
+        if (r->training.samples > 0)
+            str_printf(out, "\na token meets %.1f M weights\n", r->weights_of_token / 1e6);
+        else
+            str_printf(out, "\na token in decode: %.1f M weights, %s and its cache\n", r->weights_of_token / 1e6,
+                       human_bytes((uint64_t)r->bytes_of_token, weights));
     }
     str_putc(out, '\n');
     if (r->n_machine > 0) add_machine_table(r, out);
     str_printf(out, "\n%-28s %10s %-8s %15s  %s\n", "", "median", "", "spread", "share (spread) of the limit");
     for (int i = 0; i < r->n_rows; i++) add_table_row(&r->row[i], out);
+    if (r->training.left_out[0]) str_printf(out, "left out: %s\n", r->training.left_out);
 }
 
 /* ---- CSV ---- */
@@ -183,13 +201,21 @@ static json_t *row_to_json(const BenchRow *r)
     return o;
 }
 
+static json_t *training_to_json(const TrainingReport *t)
+{
+    return json_pack("{s:i, s:i, s:i, s:f, s:f, s:s}", "samples", t->samples, "tokens", t->tokens, "rank", t->rank,
+                     "parameters", t->parameters, "adapter_parameters", t->adapter, "left_out", t->left_out);
+}
+
 json_t *bench_to_json(const BenchReport *r)
 {
     json_t *results = json_array();
     for (int i = 0; i < r->n_rows; i++) json_array_append_new(results, row_to_json(&r->row[i]));
-    return json_pack("{s:s, s:s, s:o, s:o, s:i, s:i, s:b, s:o}", "vl2", r->version, "date", r->date, "machine",
-                     machine_to_json(r), "model", model_to_json(r), "repeat", r->repeat, "tokens", r->tokens,
-                     "complete", r->complete, "results", results);
+    json_t *o = json_pack("{s:s, s:s, s:o, s:o, s:i, s:i, s:b, s:o}", "vl2", r->version, "date", r->date, "machine",
+                          machine_to_json(r), "model", model_to_json(r), "repeat", r->repeat, "tokens", r->tokens,
+                          "complete", r->complete, "results", results);
+    if (r->training.samples > 0) json_object_set_new(o, "training", training_to_json(&r->training));
+    return o;
 }
 
 /* ---- beside an earlier one ---- */
@@ -280,6 +306,13 @@ static void add_difference(const char *what, const char *was, const char *is, St
     if (strcmp(was, is) != 0) str_printf(out, "not the same %s: %s, now %s\n", what, was, is);
 }
 
+static void add_other_training(const json_t *old, const TrainingReport *t, Str *out)
+{
+    const json_int_t tokens = json_integer_value(json_object_get(old, "tokens"));
+    if (t->samples > 0 && tokens != t->tokens)
+        str_printf(out, "not the same step: %lld tokens, now %d\n", (long long)tokens, t->tokens);
+}
+
 void bench_compare(const json_t *old, const char *path, const BenchReport *r, Str *out)
 {
     const json_t *machine = json_object_get(old, "machine"), *model = json_object_get(old, "model");
@@ -290,6 +323,7 @@ void bench_compare(const json_t *old, const char *path, const BenchReport *r, St
     add_difference("model", text_of(model, "name"), r->model, out);
     add_difference("types", text_of(model, "types"), r->types, out);
     add_difference("compute", text_of(model, "compute"), r->compute, out);
+    add_other_training(json_object_get(old, "training"), &r->training, out);
     str_printf(out, "\n%-28s %10s %10s\n", "", "before", "now");
     for (int i = 0; i < r->n_rows; i++) {
         const json_t *before = find_result(old, &r->row[i]);

@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "engine/bench.h"
+#include "bench/measured.h"
 
 /* "prefill, 512 tokens", "decode, context 512", "batch decode, 8 at a time" */
 const char *bench_row_label(const BenchRow *r, char buf[64]);

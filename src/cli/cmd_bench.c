@@ -5,6 +5,8 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "bench/bench.h"
+#include "bench/train_bench.h"
 #include "cli/answer.h"
 #include "cli/bench_chart.h"
 #include "cli/bench_report.h"
@@ -12,7 +14,6 @@
 #include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
-#include "engine/bench.h"
 
 typedef struct {
     const char *only, *prefill, *depth, *batch; /* lists; NULL: the default */
@@ -22,12 +23,18 @@ typedef struct {
 } WorkArgs;
 
 typedef struct {
+    bool train;
+    int samples, length, rank; /* 0: the default */
+} TrainingArgs;
+
+typedef struct {
     bool json;
     const char *csv, *chart, *compare;
 } OutputArgs;
 
 typedef struct {
     WorkArgs work;
+    TrainingArgs training;
     OutputArgs output;
     EngineArgs engine;
     NoteArgs notes;
@@ -37,7 +44,8 @@ typedef struct {
 static const Option WORK_OPTIONS[] = {
     OPTION_TEXT(
         T, only, "only", 0, "LIST",
-        "What to measure, with commas between: load, vision, first-token, prefill, decode, batch. Default: all."),
+        "What to measure, with commas between: load, vision, first-token, prefill, decode, batch; with --train full, "
+        "full-recompute, lora, lora-recompute, qlora, qlora-recompute. Default: all."),
     OPTION_TEXT(T, prefill, "prefill", 0, "LIST",
                 "Lengths of prompts, in tokens, up to --ctx. Default: 421,512,1024,2048,4096."),
     OPTION_TEXT(T, depth, "depth", 0, "LIST",
@@ -46,11 +54,26 @@ static const Option WORK_OPTIONS[] = {
     OPTION_INTEGER(T, tokens, "tokens", 0, "N", 1, 1 << 16,
                    "Tokens generated in each measurement of decode. Default: 64."),
     OPTION_INTEGER(T, repeat, "repeat", 0, "N", 1, 1000, "How often each measurement is made. Default: 3."),
-    OPTION_TEXT(T, image, "image", 'i', "FILE",
-                "The picture of vision and first-token. Default: noise that is one tile, 384 x 384 pixels."),
+    OPTION_TEXT(
+        T, image, "image", 'i', "FILE",
+        "The picture of vision and first-token. Default: noise that is one tile, 384 x 384 pixels. With --train: "
+        "learn a question about it instead of random tokens."),
     OPTION_FLAG(T, quick, "quick", 0,
                 "Other defaults, for less than a minute with tiny: --prefill 421 --depth 0,512 --batch 1,8 --tokens 16 "
-                "--repeat 1. Default: off."),
+                "--repeat 1; with --train --length 128 --repeat 1. Default: off."),
+    OPTIONS_END
+};
+#undef T
+
+#define T TrainingArgs
+static const Option TRAINING_OPTIONS[] = {
+    OPTION_FLAG(T, train, "train", 0,
+                "Measure steps of training instead: of all parameters, of adapters, of adapters on 4 bits, each with "
+                "activations kept and recomputed. Default: off."),
+    OPTION_INTEGER(T, samples, "samples", 0, "N", 1, 1024, "Samples of a step. Default: 2; with --image 1."),
+    OPTION_INTEGER(T, length, "length", 0, "N", 2, 1 << 20, "Tokens of a sample, random ones. Default: 512."),
+    OPTION_INTEGER(T, rank, "lora-rank", 0, "N", 1, 1024,
+                   "Rank of the adapters, on the matrices that `vl2 train` chooses. Default: 8."),
     OPTIONS_END
 };
 #undef T
@@ -61,7 +84,8 @@ static const Option OUTPUT_OPTIONS[] = {
     OPTION_TEXT(T, csv, "csv", 0, "FILE",
                 "A line of CSV for each result; -: to standard output, instead of the table. Default: none."),
     OPTION_TEXT(T, chart, "chart", 0, "FILE",
-                "Draw decode over context and the share of the limit of every test (.svg). Default: none."),
+                "Draw decode over context and the share of the limit of every test (.svg); of training tokens/s and "
+                "memory. Default: none."),
     OPTION_TEXT(T, compare, "compare", 0, "FILE",
                 "What 'vl2 bench --json' printed earlier: prints ratios, and what changed by more than the spread. "
                 "Default: none."),
@@ -70,6 +94,7 @@ static const Option OUTPUT_OPTIONS[] = {
 #undef T
 
 static const Group GROUPS[] = { { "Measurements", WORK_OPTIONS, offsetof(BenchArgs, work) },
+                                { "Training", TRAINING_OPTIONS, offsetof(BenchArgs, training) },
                                 { "Output", OUTPUT_OPTIONS, offsetof(BenchArgs, output) },
                                 { "Model and machine", ENGINE_OPTIONS, offsetof(BenchArgs, engine) },
                                 { "Notes", NOTE_OPTIONS, offsetof(BenchArgs, notes) },
@@ -108,18 +133,28 @@ static bool fit_list(const char *option, bool asked, const char *limit_option, i
     return true;
 }
 
-static bool parse_tests(const char *text, bool test[BENCH_TESTS], Error *e)
+/* "a, b or c" */
+static void add_choice(Str *out, const char *const *name)
 {
-    for (int t = 0; t < BENCH_TESTS; t++) test[t] = !text;
+    for (int i = 0; name[i]; i++) str_printf(out, "%s%s", i == 0 ? "" : name[i + 1] ? ", " : " or ", name[i]);
+}
+
+/* "prefill,decode": which of the names, ended by NULL, are in the text; NULL: all. */
+static bool parse_names(const char *text, const char *const *name, bool *on, Error *e)
+{
+    for (int i = 0; name[i]; i++) on[i] = !text;
     for (const char *at = text; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
         const size_t n = strcspn(at, ",");
-        int t = 0;
-        while (t < BENCH_TESTS && (strlen(BENCH_TEST_NAMES[t]) != n || strncmp(at, BENCH_TEST_NAMES[t], n) != 0)) t++;
-        if (t == BENCH_TESTS)
-            return fail(e, ERR_USAGE,
-                        "--only: found '%.*s', expected load, vision, first-token, prefill, decode or batch", (int)n,
-                        at);
-        test[t] = true;
+        int i = 0;
+        while (name[i] && (strlen(name[i]) != n || strncmp(at, name[i], n) != 0)) i++;
+        if (!name[i]) {
+            Str known = { 0 };
+            add_choice(&known, name);
+            fail(e, ERR_USAGE, "--only: found '%.*s', expected %s", (int)n, at, known.text);
+            str_free(&known);
+            return false;
+        }
+        on[i] = true;
     }
     return true;
 }
@@ -128,6 +163,7 @@ static bool parse_tests(const char *text, bool test[BENCH_TESTS], Error *e)
 
 typedef struct {
     BenchPlan plan;
+    TrainBenchPlan training;
     Integers prefill, depth, batch;
     Vl2Picture picture;
     char *bytes; /* of the picture */
@@ -151,7 +187,7 @@ static bool plan_lists(Task *t, const WorkArgs *a, const EngineArgs *limits, Err
     enum { MOST = 1 << 20, MOST_SEQUENCES = 1024 };
     const char *prefill = a->quick ? "421" : "421,512,1024,2048,4096",
                *depth = a->quick ? "0,512" : "0,512,1024,2048,4096", *batch = a->quick ? "1,8" : "1,2,4,8";
-    if (!parse_tests(a->only, t->plan.test, e) ||
+    if (!parse_names(a->only, BENCH_TEST_NAMES, t->plan.test, e) ||
         !parse_list("prefill", a->prefill ? a->prefill : prefill, 1, MOST, &t->prefill, e) ||
         !parse_list("depth", a->depth ? a->depth : depth, 0, MOST, &t->depth, e) ||
         !parse_list("batch", a->batch ? a->batch : batch, 1, MOST_SEQUENCES, &t->batch, e) ||
@@ -165,6 +201,52 @@ static bool plan_lists(Task *t, const WorkArgs *a, const EngineArgs *limits, Err
     t->plan.tokens = a->tokens ? a->tokens : a->quick ? 16 : 64;
     t->plan.repeat = a->repeat ? a->repeat : a->quick ? 1 : 3;
     return true;
+}
+
+/* What training has no use for is not passed over in silence. */
+static bool check_training(const BenchArgs *a, Error *e)
+{
+    const struct {
+        const char *name;
+        bool given;
+    } other[] = { { "prefill", a->work.prefill },
+                  { "depth", a->work.depth },
+                  { "batch", a->work.batch },
+                  { "tokens", a->work.tokens },
+                  { "lora", a->engine.lora.n > 0 } };
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+        if (other[i].given) return fail(e, ERR_USAGE, "--%s: means nothing with --train", other[i].name);
+    if (a->work.image && a->training.length)
+        return fail(e, ERR_USAGE, "--length is of random tokens: give that or --image");
+    return true;
+}
+
+static bool plan_training(Task *t, const BenchArgs *a, Error *e)
+{
+    const TrainingArgs *o = &a->training;
+    const bool quick = a->work.quick;
+    t->training = (TrainBenchPlan){ .model = model_or_default(a->engine.model),
+                                    .cpu = a->engine.cpu,
+                                    .threads = a->engine.threads,
+                                    .asked = a->work.only,
+                                    .samples = o->samples      ? o->samples
+                                               : a->work.image ? 1
+                                                               : 2,
+                                    .length = o->length ? o->length
+                                              : quick   ? 128
+                                                        : 512,
+                                    .image = a->work.image,
+                                    .rank = o->rank ? o->rank : 8,
+                                    .repeat = a->work.repeat ? a->work.repeat
+                                              : quick        ? 1
+                                                             : 3 };
+    return check_training(a, e) && parse_names(a->work.only, TRAIN_MODE_NAMES, t->training.mode, e);
+}
+
+static bool check_no_training(const TrainingArgs *a, Error *e)
+{
+    const char *name = a->samples ? "samples" : a->length ? "length" : a->rank ? "lora-rank" : NULL;
+    return !name || fail(e, ERR_USAGE, "--%s: means nothing without --train", name);
 }
 
 static bool read_picture(Task *t, const char *path, Error *e)
@@ -263,18 +345,20 @@ static bool run_bench(Task *t, BenchArgs *a, BenchReport *r, Error *e)
     Vl2Options o;
     Watch w = { .progress = { .shown = !a->notes.quiet && is_terminal(stderr) } };
     engine_options(&o, &a->engine, &a->notes);
-    t->plan.go_on = go_on;
-    t->plan.context = &w;
+    t->plan.watch = t->training.watch = (BenchWatch){ go_on, &w };
     interrupt_install(false);
-    const bool ok = bench_run(&o, &t->plan, r, e);
+    const bool ok = a->training.train ? train_bench_run(&t->training, r, e) : bench_run(&o, &t->plan, r, e);
     progress_wipe(&w.progress);
     return ok;
 }
 
 static bool prepare(Task *t, const BenchArgs *a, Error *e)
 {
-    return plan_lists(t, &a->work, &a->engine, e) && read_picture(t, a->work.image, e) &&
-           open_outputs(t, &a->output, e);
+    const bool planned = a->training.train
+                             ? plan_training(t, a, e)
+                             : check_no_training(&a->training, e) && plan_lists(t, &a->work, &a->engine, e) &&
+                                   read_picture(t, a->work.image, e);
+    return planned && open_outputs(t, &a->output, e);
 }
 
 /* What was measured before a failure is told all the same. */
@@ -316,17 +400,21 @@ static int bench(const Command *self, int argc, char **argv)
 const Command CMD_BENCH = {
     .name = "bench",
     .summary = "how near a model comes to the limits of this machine",
-    .usage = (const char *const[]){ "bench [options] [DIR]", NULL },
+    .usage = (const char *const[]){ "bench [options] [DIR]", "bench --train [options] [DIR]", NULL },
     .about =
         "Measures the machine first (how fast memory is read, how fast products are added up), then loading, vision, "
         "prefill, decode and batches of the model, each beside its limit at the same moment: decode beside the time to "
         "read what a token needs, the others beside the time that the peak of the number types in use would take. "
-        "Ctrl-C ends it with what there is so far.",
+        "With --train steps of training beside the f32 peak. Ctrl-C ends it with what there is so far.",
     .group = GROUPS,
     .example = (const char *const[]){ "A first look", "vl2 bench deepseek-vl2-tiny --quick", "Everything, for later",
                                       "vl2 bench deepseek-vl2-tiny --csv tiny.csv --chart tiny.svg --json > tiny.json",
                                       "What a change did to decode",
-                                      "vl2 bench deepseek-vl2-tiny --only decode --compare tiny.json", NULL },
+                                      "vl2 bench deepseek-vl2-tiny --only decode --compare tiny.json",
+                                      "What adapters take on a picture of yours",
+                                      "vl2 bench --train deepseek-vl2-tiny --only lora-recompute,qlora-recompute "
+                                      "-i chart.png --repeat 1",
+                                      NULL },
     .max_operands = 1,
     .run = bench,
 };

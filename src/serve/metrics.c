@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/monitor.h"
@@ -132,14 +131,4 @@ void metrics_print(Metrics *m, Str *out)
         metrics_print_value(out, COUNT[i].name, "counter", COUNT[i].help, (double)m->count[i]);
     for (int i = 0; i < N_TIMES; i++) print_histogram(out, TIME[i].name, TIME[i].help, &m->time[i]);
     monitor_leave(m->monitor);
-}
-
-uint64_t resident_bytes(void)
-{
-    unsigned long long total = 0, resident = 0;
-    FILE *f = fopen("/proc/self/statm", "r");
-    if (!f) return 0;
-    const int got = fscanf(f, "%llu %llu", &total, &resident);
-    fclose(f);
-    return got == 2 ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }

@@ -42,6 +42,5 @@ void metrics_request(Metrics *m, const char *path, unsigned status); /* `path` i
 void metrics_print(Metrics *m, Str *out);
 /* One value with its help, as the above prints them. */
 void metrics_print_value(Str *out, const char *name, const char *type, const char *help, double value);
-uint64_t resident_bytes(void); /* of this process */
 
 #endif

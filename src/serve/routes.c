@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 
 /* ---- models ---- */
 

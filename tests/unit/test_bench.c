@@ -1,5 +1,5 @@
 /* test_bench.c - what a bench measures, what it says about it, and that it ends when it is told. */
-#include "engine/bench.h"
+#include "bench/bench.h"
 
 #include "golden_model.h"
 
@@ -29,8 +29,7 @@ static BenchPlan plan_of(bool (*go_on)(void *, const char *, double), void *cont
                     .prefill = { prompts, 2 },
                     .depth = { depths, 2 },
                     .batch = { batches, 2 },
-                    .go_on = go_on,
-                    .context = context };
+                    .watch = { go_on, context } };
     for (int t = 0; t < BENCH_TESTS; t++) p.test[t] = true;
     return p;
 }

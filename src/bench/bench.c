@@ -1,11 +1,9 @@
 /* bench.c - see bench.h. Requests are made by vl2_submit() and run by engine_step(), as vl2_next() does. */
-#include "engine/bench.h"
+#include "bench/bench.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -22,46 +20,6 @@ enum {
     NOISE_SIDE = 384,  /* pixels of the picture that is made here */
     PAGE = 4096,
 };
-
-/* ---- samples ---- */
-
-typedef struct {
-    double *v;
-    int n, capacity;
-} Samples;
-
-static void take_sample(Samples *s, double v)
-{
-    GROW(s->v, s->n, s->capacity);
-    s->v[s->n++] = v;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-Spread spread_of(double *sample, int n)
-{
-    if (n == 0) return (Spread){ 0 };
-    qsort(sample, (size_t)n, sizeof *sample, ascending);
-    const int cut = n < 10 ? 0 : n / 10;
-    return (Spread){ (sample[(n - 1) / 2] + sample[n / 2]) / 2, sample[cut], sample[n - 1 - cut], n };
-}
-
-/* What one line of results is made of. */
-typedef struct {
-    Samples value, limit, share;
-} Measured;
-
-static void take_measure(Measured *m, double value, double limit, double share)
-{
-    take_sample(&m->value, value);
-    if (share <= 0) return;
-    take_sample(&m->limit, limit);
-    take_sample(&m->share, share);
-}
 
 /* ---- the bench ---- */
 
@@ -81,45 +39,11 @@ typedef struct {
     uint64_t most_resident;
 } Bench;
 
-void bench_report_free(BenchReport *r)
-{
-    free(r->row);
-    r->row = NULL;
-    r->n_rows = r->capacity = 0;
-}
-
-/* Fills the statistics of a line and adds it, if anything was measured; frees the samples. */
-static void add_row(Bench *b, BenchRow row, Measured *m)
-{
-    BenchReport *out = b->out;
-    row.value = spread_of(m->value.v, m->value.n);
-    row.share = spread_of(m->share.v, m->share.n);
-    row.limit = spread_of(m->limit.v, m->limit.n).median;
-    if (row.share.n == 0) row.limit_of[0] = 0;
-    if (row.value.n > 0) {
-        GROW(out->row, out->n_rows, out->capacity);
-        out->row[out->n_rows++] = row;
-    }
-    free(m->value.v);
-    free(m->limit.v);
-    free(m->share.v);
-    *m = (Measured){ { 0 }, { 0 }, { 0 } };
-}
-
-static uint64_t resident_bytes(void)
-{
-    unsigned long long size, resident;
-    FILE *f = fopen("/proc/self/statm", "r");
-    const bool ok = f && fscanf(f, "%llu %llu", &size, &resident) == 2;
-    if (f) fclose(f);
-    return ok ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
-}
-
 /* `part` of the running piece is over. False once somebody has had enough. */
 static bool tell(Bench *b, const char *what, double part)
 {
     const double done = b->planned > 0 ? (b->done + part * b->piece) / b->planned : 0;
-    if (!b->plan->go_on(b->plan->context, what, done < 1 ? done : 1)) b->stopped = true;
+    if (!b->plan->watch.go_on(b->plan->watch.context, what, done < 1 ? done : 1)) b->stopped = true;
     return !b->stopped;
 }
 
@@ -237,18 +161,9 @@ static bool measure_load(Bench *b)
         take_measure(&m, clock_now() - begin, 0, 0);
         vl2_close(second);
     }
-    add_row(b, (BenchRow){ .name = "load", .unit = "s", .less_is_better = true }, &m);
+    report_add(b->out, (BenchRow){ .name = "load", .unit = "s", .less_is_better = true }, &m);
     end_piece(b);
     return true;
-}
-
-static void add_memory(Bench *b, const char *name, uint64_t bytes)
-{
-    Measured m = { 0 };
-    BenchRow row = { .unit = "GB", .less_is_better = true };
-    take_measure(&m, (double)bytes / 1e9, 0, 0);
-    snprintf(row.name, sizeof row.name, "%s", name);
-    add_row(b, row, &m);
 }
 
 /* ---- pictures ---- */
@@ -297,9 +212,9 @@ static bool measure_picture(Bench *b)
     BenchRow row = { .name = "vision tile", .unit = "s", .less_is_better = true, .limit_of = "peak" };
     if (!b->plan->test[BENCH_VISION]) vision.value.n = 0;
     if (!b->plan->test[BENCH_FIRST_TOKEN]) first.value.n = 0;
-    add_row(b, row, &vision);
+    report_add(b->out, row, &vision);
     snprintf(row.name, sizeof row.name, "first token");
-    add_row(b, row, &first);
+    report_add(b->out, row, &first);
     free((void *)(uintptr_t)noise.bytes);
     return ok;
 }
@@ -351,9 +266,9 @@ static bool measure_prefill(Bench *b)
             ok = prefill_once(b, n, what, &m);
             end_piece(b);
         }
-        add_row(b,
-                (BenchRow){ .name = "prefill", .at = n, .at_unit = "tokens", .unit = "tokens/s", .limit_of = "peak" },
-                &m);
+        report_add(
+            b->out,
+            (BenchRow){ .name = "prefill", .at = n, .at_unit = "tokens", .unit = "tokens/s", .limit_of = "peak" }, &m);
     }
     return ok;
 }
@@ -446,8 +361,8 @@ static bool measure_decode(Bench *b)
             ok = decode_once(b, 1, SEED_OF_DEPTHS, prompt_of_depth(depth), what, &m);
             end_piece(b);
         }
-        add_row(
-            b,
+        report_add(
+            b->out,
             (BenchRow){
                 .name = "decode", .at = depth, .at_unit = "context", .unit = "tokens/s", .limit_of = "read bandwidth" },
             &m);
@@ -487,13 +402,13 @@ static bool measure_batch(Bench *b)
             end_piece(b);
         }
         const int rows = b->out->n_rows;
-        add_row(b,
-                (BenchRow){ .name = "batch decode",
-                            .at = n,
-                            .at_unit = "at a time",
-                            .unit = "tokens/s",
-                            .limit_of = "read bandwidth" },
-                &m);
+        report_add(b->out,
+                   (BenchRow){ .name = "batch decode",
+                               .at = n,
+                               .at_unit = "at a time",
+                               .unit = "tokens/s",
+                               .limit_of = "read bandwidth" },
+                   &m);
         if (b->out->n_rows == rows) continue;
         BenchRow *row = &b->out->row[rows];
         if (n == 1) one = row->value.median;
@@ -504,74 +419,13 @@ static bool measure_batch(Bench *b)
 
 /* ---- the machine ---- */
 
-static void find_cpu_name(char *name, size_t size)
-{
-    char line[256];
-    FILE *f = fopen("/proc/cpuinfo", "r");
-    snprintf(name, size, "unknown");
-    while (f && fgets(line, sizeof line, f)) {
-        const char *colon = strchr(line, ':');
-        if (!str_starts(line, "model name") || !colon) continue;
-        snprintf(name, size, "%.*s", (int)strcspn(colon + 2, "\n"), colon + 2);
-        break;
-    }
-    if (f) fclose(f);
-}
-
-static void describe_machine(BenchReport *out, CpuLevel level)
-{
-    const time_t now = time(NULL);
-    struct tm t;
-    gmtime_r(&now, &t);
-    strftime(out->date, sizeof out->date, "%Y-%m-%dT%H:%M:%SZ", &t);
-    snprintf(out->version, sizeof out->version, "%s", vl2_version());
-    snprintf(out->level, sizeof out->level, "%s", cpu_level_name(level));
-    snprintf(out->best_level, sizeof out->best_level, "%s", cpu_level_name(cpu_best()));
-    find_cpu_name(out->cpu, sizeof out->cpu);
-    out->processors = (int)sysconf(_SC_NPROCESSORS_ONLN);
-    out->memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
-static void add_machine(BenchReport *out, int threads, Rate read, Rate f32, Rate bf16, Rate int8)
-{
-    const int most = (int)(sizeof out->machine / sizeof *out->machine);
-    if (out->n_machine < most)
-        out->machine[out->n_machine++] = (MachineRow){ threads, read.median, f32.median, bf16.median, int8.median };
-}
-
-/* With 2, 4, 8 ... threads, fewer than `threads`. */
-static bool measure_between(Bench *b, int threads)
-{
-    for (int n = 2; n < threads; n *= 2) {
-        MachineLimits m;
-        Pool *p = tell(b, "the machine's limits", 0) ? pool_open(n, b->e) : NULL;
-        if (b->stopped) return true;
-        const bool ok = p && machine_measure(p, b->level, &m, b->e);
-        pool_close(p);
-        if (!ok) return false;
-        add_machine(b->out, n, m.read_all, m.f32_all, m.bf16_all, m.int8_all);
-    }
-    return true;
-}
-
-/* One thread, some, all. */
 static bool measure_machine(Bench *b)
 {
-    MachineLimits m;
-    tell(b, "the machine's limits", 0);
-    Pool *p = pool_open(b->options->threads, b->e);
-    const bool ok = p && machine_measure(p, b->level, &m, b->e);
-    const int threads = p ? pool_threads(p) : 0;
-    pool_close(p);
-    if (!ok) return false;
-    add_machine(b->out, 1, m.read_one, m.f32_one, m.bf16_one, m.int8_one);
-    if (!measure_between(b, threads)) return false;
-    if (threads > 1) add_machine(b->out, threads, m.read_all, m.f32_all, m.bf16_all, m.int8_all);
+    if (!report_limits(b->out, b->level, b->options->threads, &b->plan->watch, &b->stopped, b->e)) return false;
     const MachineRow *all = &b->out->machine[b->out->n_machine - 1];
-    b->out->threads = threads;
     b->read = 1e9 * all->read;
     b->peak[COMPUTE_F32] =
-        1e9 * (all->f32 > 0 ? all->f32 : threads); /* the scalar level: a guess will do for estimates */
+        1e9 * (all->f32 > 0 ? all->f32 : b->out->threads); /* the scalar level: a guess will do for estimates */
     b->peak[COMPUTE_BF16] = 1e9 * all->bf16;
     b->peak[COMPUTE_INT8] = 1e9 * all->int8;
     return true;
@@ -579,34 +433,11 @@ static bool measure_machine(Bench *b)
 
 /* ---- the model ---- */
 
-static void describe_types(const TensorFiles *files, char *out, size_t size)
-{
-    uint64_t of_type[DT_COUNT] = { 0 }, total = 0;
-    size_t n = 0;
-    for (int i = 0; i < tensor_files_count(files); i++) {
-        const FileTensor *t = tensor_files_at(files, i);
-        of_type[dtype_of_rows(t->dtype)] += file_tensor_elements(t);
-        total += file_tensor_elements(t);
-    }
-    for (int t = 0; t < DT_COUNT && n < size; t++)
-        if (of_type[t] > 0)
-            n += (size_t)snprintf(out + n, size - n, "%s%s %.3g %%", n ? ", " : "", dtype_name((DType)t),
-                                  100.0 * (double)of_type[t] / (double)total);
-}
-
 static void describe_model(BenchReport *out, const Vl2Engine *e, const char *path)
 {
-    size_t n = strlen(path);
-    while (n > 1 && path[n - 1] == '/') n--;
-    size_t begin = n;
-    while (begin > 0 && path[begin - 1] != '/') begin--;
-    snprintf(out->model, sizeof out->model, "%.*s", (int)(n - begin), path + begin);
-    describe_types(e->model.files, out->types, sizeof out->types);
+    report_model(out, &e->model, path);
     snprintf(out->compute, sizeof out->compute, "%s", compute_name(engine_compute(e)));
     snprintf(out->cache, sizeof out->cache, "%s", dtype_name(e->cache.shape.dtype));
-    out->bytes = tensor_files_bytes(e->model.files);
-    out->layers = e->model.config.language.n_layers;
-    out->width = e->model.config.language.hidden_size;
     out->context = e->context;
     out->chunk = e->chunk;
     out->weights_of_token = weights_of_token(e);
@@ -687,8 +518,8 @@ static bool measure_alone(Bench *b)
     if ((wants[BENCH_VISION] || wants[BENCH_FIRST_TOKEN]) && !b->stopped && !measure_picture(b)) return false;
     if (wants[BENCH_PREFILL] && !b->stopped && !measure_prefill(b)) return false;
     if (wants[BENCH_DECODE] && !b->stopped && !(open_probe(b) && measure_decode(b))) return false;
-    if (wants[BENCH_LOAD]) add_memory(b, "memory after load", loaded);
-    if (wants[BENCH_LOAD] && b->most_resident > 0) add_memory(b, "memory peak", b->most_resident);
+    if (wants[BENCH_LOAD]) report_add_memory(b->out, "memory after load", loaded);
+    if (wants[BENCH_LOAD] && b->most_resident > 0) report_add_memory(b->out, "memory peak", b->most_resident);
     return true;
 }
 
@@ -709,7 +540,7 @@ bool bench_run(const Vl2Options *o, const BenchPlan *plan, BenchReport *out, Err
     Bench b = { .options = o, .plan = plan, .out = out, .e = e, .level = cpu_best(), .seed = 1000 };
     *out = (BenchReport){ .repeat = plan->repeat, .tokens = plan->tokens };
     if (o->cpu && !cpu_level_find(o->cpu, &b.level, e)) return false;
-    describe_machine(out, b.level);
+    report_machine(out, b.level);
     bool ok = measure_alone(&b);
     close_model(&b);
     if (ok && plan->test[BENCH_BATCH] && !b.stopped) {
