@@ -59,6 +59,33 @@ static void add_line(const CurvePanel *panel, const Series *s, int columns, Str 
     str_printf(out, "  %.4g\n", s->point[s->n - 1].value);
 }
 
+/* In one line. */
+static void add_flat(const json_t *sample, const char *key, Str *out)
+{
+    const char *text = json_string_value(json_object_get(sample, key));
+    for (; text && *text; text++) str_putc(out, *text == '\n' ? ' ' : *text);
+}
+
+/* What the model last said of held-out samples, and what was expected where that is something else. */
+static void add_answers(const TrainHistory *h, Str *out)
+{
+    const json_t *sample;
+    size_t i;
+    if (json_array_size(h->samples) == 0) return;
+    str_printf(out, "\nAnswers to held-out samples after step %" PRId64 "\n", h->shown_at);
+    json_array_foreach(h->samples, i, sample)
+    {
+        const json_t *answer = json_object_get(sample, "answer");
+        const bool same = answer && json_equal(answer, json_object_get(sample, "expected"));
+        str_puts(out, same ? "  same   " : "  other  ");
+        add_flat(sample, "where", out);
+        str_puts(out, ": ");
+        add_flat(sample, "answer", out);
+        if (!same) str_puts(out, "   expected: "), add_flat(sample, "expected", out);
+        str_putc(out, '\n');
+    }
+}
+
 static int clamp_columns(int columns)
 {
     return columns < LEAST ? LEAST : columns > WIDEST ? WIDEST : columns;
@@ -76,4 +103,5 @@ void plot_text(const TrainHistory *h, int columns, Str *out)
         const Series *s = &h->series[panel->kind];
         if (panel->kind != SERIES_LOSS && s->n) add_line(panel, s, clamp_columns(columns - NAME - LABEL), out);
     }
+    add_answers(h, out);
 }

@@ -8,7 +8,9 @@ step() { awk -v from="$1" -v to="$2" 'BEGIN { for (s = from; s <= to; s++) {
     step 1 35
     echo '{"run": {"steps": 40, "model": "tiny", "settings": {}}}'
     step 31 40
-    printf '{"step": 41, "lo'
+    echo '{"step": 40, "samples_shown": [{"where": "h.jsonl:1", "prompt": "?", "expected": "A cup.", "answer": "A cup."},
+        {"where": "h.jsonl:2", "expected": "A\\nbox.", "answer": "A cup."}]}' | tr -d '\n'
+    printf '\n{"step": 41, "lo'
 } > log.jsonl
 vl2 plot log.jsonl
 vl2 plot log.jsonl --json | jq -c '.runs, .steps, .bad_lines, .series.loss, .series.held_out_loss'
