@@ -154,6 +154,16 @@ static Tensor *do_linear(Bench *b)
     return linear(&b->run, tensor_of(b, 0, ROWS, IN), KEEP(b, Linear, { weight_of(b, 1, OUT, IN), vector_of(b, 2) }));
 }
 
+/* Two matrices at once, on columns of x; the sum of what they give. */
+static Tensor *do_linears(Bench *b)
+{
+    const Linear *both[] = { KEEP(b, Linear, { weight_of(b, 1, OUT, IN - 3), { 0 } }),
+                             KEEP(b, Linear, { weight_of(b, 2, OUT, IN - 3), vector_of(b, 3) }) };
+    Tensor *y[2];
+    linears(&b->run, tensor_cols(&b->run, tensor_of(b, 0, ROWS, IN), 3, IN - 3), both, 2, y);
+    return add(&b->run, y[0], y[1]);
+}
+
 /* An adapter on a frozen matrix, the same mask of dropout in every pass. */
 static Tensor *do_lora(Bench *b)
 {
@@ -321,6 +331,7 @@ typedef struct {
 
 static const Case cases[] = {
     { "linear", do_linear, { ROWS * IN, OUT *IN, OUT } },
+    { "linears, of columns", do_linears, { ROWS * IN, OUT *(IN - 3), OUT *(IN - 3), OUT } },
     { "adapter", do_lora, { ROWS * IN, 4 * IN, OUT * 4 } },
     { "rms norm", do_rms_norm, { ROWS * D, D } },
     { "layer norm", do_layer_norm, { ROWS * D, D, D } },
@@ -351,6 +362,12 @@ static const Case cases[] = {
       { ROWS * D, ROWS *EXPERTS, EXPERTS *WIDTH *D, EXPERTS *WIDTH *D, EXPERTS *WIDTH *D } },
 };
 
+/* The router's logits lie far apart: a permutation of -1.5, -0.5, 0.5, 1.5 in each row. */
+static void spread_logits(Input *in)
+{
+    for (int k = 0; k < ROWS * EXPERTS; k++) in->value[k] = (float)((k % EXPERTS * 3 + k / EXPERTS) % EXPERTS) - 1.5f;
+}
+
 static void every_backward_is_the_slope_of_its_forward(void **state)
 {
     (void)state;
@@ -358,9 +375,7 @@ static void every_backward_is_the_slope_of_its_forward(void **state)
         Bench b;
         open_bench(&b, i);
         for (const int *n = cases[i].input; *n; n++) add_input(&b, *n);
-        if (strncmp(cases[i].name, "experts", 7) == 0) /* logits of a row: a permutation of -1.5, -0.5, 0.5, 1.5 */
-            for (int k = 0; k < ROWS * EXPERTS; k++)
-                b.input[1].value[k] = (float)((k % EXPERTS * 3 + k / EXPERTS) % EXPERTS) - 1.5f;
+        if (strncmp(cases[i].name, "experts", 7) == 0) spread_logits(&b.input[1]);
         check(&b, cases[i].name, cases[i].f);
         close_bench(&b);
     }
@@ -389,6 +404,56 @@ static void cross_entropy_gives_its_slope(void **state)
     }
     assert_within("cross-entropy", worst, 1e-4); /* of 0.25 */
     close_bench(&b);
+}
+
+/* The balance loss that a pass reports, with its gradient or without. */
+static double balance_of(Bench *b, const Router *m, bool backward)
+{
+    const ArenaMark mark = arena_mark(&b->arena);
+    int load[EXPERTS];
+    ExpertReport report = { .load = load };
+    b->tape = (Tape){ .balance = true, .report = &report };
+    b->run.tape = &b->tape;
+    route(&b->run, tensor_of(b, 0, ROWS, EXPERTS), m, &b->batch, 0);
+    if (backward) tape_backward(&b->run);
+    b->run.tape = NULL;
+    arena_release(&b->arena, mark);
+    return report.balance;
+}
+
+/* Of the whole batch and of each sequence, with softmax and sigmoid. The loads are constants, as in the forward's formula. */
+static void the_balance_loss_gives_its_slope(void **state)
+{
+    static const float wide = 0x1p-6f;
+    (void)state;
+    for (int kind = 0; kind < 4; kind++) {
+        Bench b;
+        const Router m = { .n_experts = EXPERTS,
+                           .top_k = TOP,
+                           .scaling_factor = 1,
+                           .sigmoid = kind >= 2,
+                           .balance_alpha = 1,
+                           .balance_by_sequence = kind % 2 };
+        open_bench(&b, 5);
+        Input *in = add_input(&b, ROWS * EXPERTS);
+        spread_logits(in);
+        balance_of(&b, &m, true);
+        double worst = 0, most = 0;
+        for (int i = 0; i < in->n; i++) {
+            const float at = in->value[i], grad = in->grad[i];
+            in->value[i] = at + wide;
+            const double up = balance_of(&b, &m, false);
+            in->value[i] = at - wide;
+            const double down = balance_of(&b, &m, false);
+            in->value[i] = at;
+            worst = fmax(worst, fabs((up - down) / (2 * (double)wide) - (double)grad));
+            most = fmax(most, fabs((double)grad));
+        }
+        assert_true(most > 1e-3);
+        assert_within("balance loss", worst / most,
+                      2e-3); /* rounding of f32 scores over 2 * 2^-6, of gradients near 0.02 */
+        close_bench(&b);
+    }
 }
 
 /* dx through frozen blocks is dx through the numbers in them, and so is y. */
@@ -430,4 +495,4 @@ static void quantised_weights_are_their_numbers_in_both_directions(void **state)
 }
 
 TEST_MAIN(TEST(every_backward_is_the_slope_of_its_forward), TEST(cross_entropy_gives_its_slope),
-          TEST(quantised_weights_are_their_numbers_in_both_directions))
+          TEST(the_balance_loss_gives_its_slope), TEST(quantised_weights_are_their_numbers_in_both_directions))
