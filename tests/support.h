@@ -1,13 +1,14 @@
 /* support.h - what every test program includes: cmocka, where the data is, and a TAP main().
  *
  *   static void png_rejects_filter_5(void **state) { ... assert_int_equal(...); }
- *   TEST_MAIN(TEST(png_rejects_filter_5), TEST(...))
+ *   TEST_MAIN(TEST(png_rejects_filter_5), TEST(...))     or, for the rows of a table, a TestList
  *
  * Data: tests/data in the project; the large golden set in ../shared/golden or $VL2_GOLDEN_DIR. A test that needs what
  * is not there calls skip_missing(), which prints what is missing; skips are counted. */
 #ifndef VL2_TESTS_SUPPORT_H
 #define VL2_TESTS_SUPPORT_H
 
+#include <assert.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,6 +21,14 @@
 #include <cmocka.h>
 
 #define TEST(f) cmocka_unit_test(f)
+
+/* Under a sanitizer, which makes code ten to twenty times as slow, loops that show it nothing new may be shorter: every path is
+ * met, and the plain build of the same test keeps the whole promise. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { SANITIZED = 1 };
+#else
+enum { SANITIZED = 0 };
+#endif
 
 /* "<golden>/<name>" in a static ring of buffers. The reduced copy in tests/data/golden serves when the large set is
  * not there. */
@@ -68,13 +77,44 @@ static inline int test_rounds(int n)
         if (!(e_ <= b_)) fail_msg("%s: %g is over the bound %g", what, e_, b_);                                        \
     } while (0)
 
+/* Lines of TAP as they come. Returns how many tests failed, the exit status of main(). */
+static inline int run_as_tap(const struct CMUnitTest *test, int n)
+{
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return _cmocka_run_group_tests("tests", test, (size_t)n, NULL, NULL);
+}
+
 #define TEST_MAIN(...)                                                                                                 \
     int main(void)                                                                                                     \
     {                                                                                                                  \
         const struct CMUnitTest tests[] = { __VA_ARGS__ };                                                             \
-        setvbuf(stdout, NULL, _IOLBF, 0);                                                                              \
-        cmocka_set_message_output(CM_OUTPUT_TAP);                                                                      \
-        return cmocka_run_group_tests(tests, NULL, NULL);                                                              \
+        return run_as_tap(tests, (int)(sizeof tests / sizeof *tests));                                                 \
     }
+
+/* Tests of a table's rows: each is named after its row, and gets it as its state. { 0 } is none yet. */
+typedef struct {
+    struct CMUnitTest test[96];
+    char name[96][96];
+    int n;
+} TestList;
+
+/* `row` outlives the run; the name is printed. */
+static inline void __attribute__((format(printf, 4, 5)))
+add_test(TestList *l, CMUnitTestFunction f, const void *row, const char *name, ...)
+{
+    va_list v;
+    assert(l->n < (int)(sizeof l->test / sizeof *l->test));
+    va_start(v, name);
+    vsnprintf(l->name[l->n], sizeof l->name[0], name, v);
+    va_end(v);
+    l->test[l->n] = (struct CMUnitTest){ l->name[l->n], f, NULL, NULL, (void *)(uintptr_t)row };
+    l->n++;
+}
+
+static inline int run_list(const TestList *l)
+{
+    return run_as_tap(l->test, l->n);
+}
 
 #endif

@@ -268,19 +268,18 @@ static void equals_official(void **state)
     close_fixture(&f);
 }
 
-/* One test for each model and conversation, named after them. */
+/* One test for each model and conversation, named after them. Under a sanitizer the models with large tiles have one conversation
+ * with a picture and one without. */
 int main(void)
 {
     static Case cases[N_GOLDEN_MODELS * N_GOLDEN_CONVERSATIONS];
-    static char name[N_GOLDEN_MODELS * N_GOLDEN_CONVERSATIONS][96];
-    struct CMUnitTest tests[N_GOLDEN_MODELS * N_GOLDEN_CONVERSATIONS];
+    enum { ENOUGH = SANITIZED ? 2 : N_GOLDEN_CONVERSATIONS };
+    static TestList tests;
     for (int i = 0; i < N_GOLDEN_MODELS * N_GOLDEN_CONVERSATIONS; i++) {
-        cases[i] =
-            (Case){ golden_models[i / N_GOLDEN_CONVERSATIONS], golden_conversations[i % N_GOLDEN_CONVERSATIONS] };
-        snprintf(name[i], sizeof name[i], "%s_%s_equals_official", cases[i].model, cases[i].conversation);
-        tests[i] = (struct CMUnitTest){ name[i], equals_official, NULL, NULL, &cases[i] };
+        if (i / N_GOLDEN_CONVERSATIONS >= N_TESTED_MODELS && i % N_GOLDEN_CONVERSATIONS >= ENOUGH) continue;
+        Case *c = &cases[i];
+        *c = (Case){ golden_models[i / N_GOLDEN_CONVERSATIONS], golden_conversations[i % N_GOLDEN_CONVERSATIONS] };
+        add_test(&tests, equals_official, c, "%s_%s_equals_official", c->model, c->conversation);
     }
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    cmocka_set_message_output(CM_OUTPUT_TAP);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_list(&tests);
 }

@@ -3,14 +3,6 @@
  * Compared by memcmp. */
 #include "golden_model.h"
 
-/* Under a sanitizer the two models with small tiles: it slows vision down twentyfold, and the others would tell it nothing. */
-static const char *const model[] = { "micro-mla-noaux", "micro-mha-f32", "micro-mha", "micro-mla" };
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { N_MODELS = 2 };
-#else
-enum { N_MODELS = 4 };
-#endif
-
 /* The logits of the last prompt row and of every generated row, and the tokens. */
 typedef struct {
     float *logits;
@@ -88,7 +80,7 @@ static void same_for_any_number_of_threads(void **state)
                                { { .threads = 2 }, GREEDY_24 },
                                { { .threads = 3 }, GREEDY_24 } };
     (void)state;
-    for (int i = 0; i < N_MODELS; i++) for_setups(model[i], "multi", s, 3);
+    for (int i = 0; i < N_TESTED_MODELS; i++) for_setups(golden_models[i], "multi", s, 3);
 }
 
 static void same_for_any_chunk(void **state)
@@ -97,18 +89,18 @@ static void same_for_any_chunk(void **state)
                                { { .chunk = 7 }, GREEDY_24 },    { { .chunk = 16 }, GREEDY_24 },
                                { { .chunk = 64 }, GREEDY_24 },   { { .chunk = 512 }, GREEDY_24 } };
     (void)state;
-    for (int i = 0; i < N_MODELS; i++) for_setups(model[i], "single", s, 6);
+    for (int i = 0; i < N_TESTED_MODELS; i++) for_setups(golden_models[i], "single", s, 6);
 }
 
 /* All seven conversations at once in one engine, three slots: some wait, prompts and answers share steps. */
 static void same_alone_or_together(void **state)
 {
     (void)state;
-    for (int i = 0; i < N_MODELS; i++) {
-        json_t *file = load_case(model[i]);
+    for (int i = 0; i < N_TESTED_MODELS; i++) {
+        json_t *file = load_case(golden_models[i]);
         Messages m[N_GOLDEN_CONVERSATIONS];
         Vl2Request *r[N_GOLDEN_CONVERSATIONS];
-        Vl2Engine *e = open_engine(model[i], &(Vl2Options){ .sequences = 3, .chunk = 100 });
+        Vl2Engine *e = open_engine(golden_models[i], &(Vl2Options){ .sequences = 3, .chunk = 100 });
         for (int k = 0; k < N_GOLDEN_CONVERSATIONS; k++) {
             load_messages(
                 &m[k], json_object_get(json_object_get(json_object_get(file, "conversations"), golden_conversations[k]),
@@ -117,9 +109,9 @@ static void same_alone_or_together(void **state)
         }
         for (int k = N_GOLDEN_CONVERSATIONS - 1; k >= 0; k--) run_to_end(r[k]);
         for (int k = 0; k < N_GOLDEN_CONVERSATIONS; k++) {
-            Answer alone = answer(model[i], golden_conversations[k], &(Setup){ { 0 }, greedy_24 });
+            Answer alone = answer(golden_models[i], golden_conversations[k], &(Setup){ { 0 }, greedy_24 });
             if (alone.n != r[k]->output.n || memcmp(alone.id, r[k]->output.id, alone.n * sizeof *alone.id) != 0)
-                fail_msg("%s %s: other tokens in company", model[i], golden_conversations[k]);
+                fail_msg("%s %s: other tokens in company", golden_models[i], golden_conversations[k]);
             free(alone.logits);
             free_messages(&m[k]);
         }
@@ -157,13 +149,15 @@ static void logits_in_a_ragged_batch_have_the_bits_of_a_lone_run(void **state)
 {
     static const char *const pair[] = { "single", "text" };
     (void)state;
-    for (int i = 0; i < N_MODELS; i++) {
-        json_t *file = load_case(model[i]);
+    for (int i = 0; i < N_TESTED_MODELS; i++) {
+        json_t *file = load_case(golden_models[i]);
         Messages m[2];
         Vl2Request *r[2];
         Answer alone[2];
-        for (int k = 0; k < 2; k++) alone[k] = answer(model[i], pair[k], &(Setup){ { 0 }, greedy_24 });
-        Mixed mixed = { open_engine(model[i], &(Vl2Options){ .sequences = 2, .chunk = 50 }), alone, { 0 }, 0, 0 };
+        for (int k = 0; k < 2; k++) alone[k] = answer(golden_models[i], pair[k], &(Setup){ { 0 }, greedy_24 });
+        Mixed mixed = {
+            open_engine(golden_models[i], &(Vl2Options){ .sequences = 2, .chunk = 50 }), alone, { 0 }, 0, 0
+        };
         engine_trace(mixed.e, &(TraceSink){ see_mixed, &mixed }, false);
         for (int k = 0; k < 2; k++) {
             load_messages(
@@ -188,13 +182,13 @@ static void logits_in_a_ragged_batch_have_the_bits_of_a_lone_run(void **state)
 static void same_from_a_kept_prefix(void **state)
 {
     (void)state;
-    for (int i = 0; i < N_MODELS; i++) {
-        json_t *file = load_case(model[i]);
+    for (int i = 0; i < N_TESTED_MODELS; i++) {
+        json_t *file = load_case(golden_models[i]);
         Messages m;
         Trace t;
         load_messages(&m,
                       json_object_get(json_object_get(json_object_get(file, "conversations"), "multi"), "messages"));
-        Vl2Engine *e = open_engine(model[i], NULL);
+        Vl2Engine *e = open_engine(golden_models[i], NULL);
         Answer first = { 0 };
         for (int round = 0; round < 2; round++) {
             trace_open(&t, "logits");
@@ -270,12 +264,13 @@ static void assert_same_answer(const char *what, const Vl2Result *a, const Vl2Re
 static void same_with_and_without_guesses(void **state)
 {
     (void)state;
-    for (int i = 0; i < N_MODELS; i++) {
+    for (int i = 0; i < N_TESTED_MODELS; i++) {
         Vl2Request *a[N_WAYS], *b[N_WAYS];
-        Vl2Engine *with = answer_in_ways(model[i], 8, a, N_WAYS), *without = answer_in_ways(model[i], 0, b, N_WAYS);
+        Vl2Engine *with = answer_in_ways(golden_models[i], 8, a, N_WAYS),
+                  *without = answer_in_ways(golden_models[i], 0, b, N_WAYS);
         for (int k = 0; k < N_WAYS; k++) {
             char what[64];
-            snprintf(what, sizeof what, "%s, way %d", model[i], k);
+            snprintf(what, sizeof what, "%s, way %d", golden_models[i], k);
             assert_same_answer(what, vl2_result(b[k]), vl2_result(a[k]));
             assert_int_equal(b[k]->n_guessed, 0);
         }
@@ -288,11 +283,11 @@ static void same_with_and_without_guesses(void **state)
 static void guesses_that_come_save_steps(void **state)
 {
     (void)state;
-    for (int i = 0; i < N_MODELS; i++) {
+    for (int i = 0; i < N_TESTED_MODELS; i++) {
         Vl2Request *r;
-        Vl2Engine *e = answer_in_ways(model[i], 8, &r, 1);
-        printf("# %s: %d tokens in %d steps, %d of %d guesses came\n", model[i], (int)r->output.n, (int)e->clock,
-               r->n_accepted, r->n_guessed);
+        Vl2Engine *e = answer_in_ways(golden_models[i], 8, &r, 1);
+        printf("# %s: %d tokens in %d steps, %d of %d guesses came\n", golden_models[i], (int)r->output.n,
+               (int)e->clock, r->n_accepted, r->n_guessed);
         assert_true(r->n_accepted > 0 && r->n_accepted <= r->n_guessed);
         assert_int_equal((int)e->clock + r->n_accepted, r->output.n);
         vl2_close(e);
@@ -309,11 +304,11 @@ static void assert_tokens(const json_t *expected, const Vl2Request *r)
 static void batch_answers_equal_official(void **state)
 {
     (void)state;
-    for (int i = 0; i < N_MODELS; i++) {
-        json_t *file = load_case(model[i]), *batch = json_object_get(file, "batch");
+    for (int i = 0; i < N_TESTED_MODELS; i++) {
+        json_t *file = load_case(golden_models[i]), *batch = json_object_get(file, "batch");
         Messages m[2];
         Vl2Request *r[2];
-        Vl2Engine *e = open_engine(model[i], &(Vl2Options){ .sequences = 2 });
+        Vl2Engine *e = open_engine(golden_models[i], &(Vl2Options){ .sequences = 2 });
         for (int k = 0; k < 2; k++) {
             load_messages(&m[k], json_array_get(json_object_get(batch, "messages"), (size_t)k));
             r[k] = submit(e, &m[k], &greedy_24);
@@ -334,9 +329,9 @@ static void penalised_answers_equal_official(void **state)
     Vl2Sampling o = greedy_24;
     (void)state;
     o.repetition_penalty = 1.1f;
-    for (int i = 0; i < N_MODELS; i++) {
-        json_t *file = load_case(model[i]);
-        Vl2Engine *e = open_engine(model[i], NULL);
+    for (int i = 0; i < N_TESTED_MODELS; i++) {
+        json_t *file = load_case(golden_models[i]);
+        Vl2Engine *e = open_engine(golden_models[i], NULL);
         for (int k = 0; k < N_GOLDEN_CONVERSATIONS; k++) {
             const json_t *spec = json_object_get(json_object_get(file, "conversations"), golden_conversations[k]);
             const json_t *tokens = json_object_get(

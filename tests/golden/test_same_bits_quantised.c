@@ -5,14 +5,9 @@
 
 #include "temp_folder.h"
 
-/* The two with small tiles: the others would tell nothing else and take ten times as long. The first one has
- * strips of 16 rows where it can, the second single rows. Under a sanitizer, which is twentyfold slower, the first. */
-static const char *const small_models[] = { "micro-mla-noaux", "micro-mha-f32" };
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { N_SMALL = 1 };
-#else
-enum { N_SMALL = 2 };
-#endif
+/* The golden models with small tiles: the others would tell nothing else. The first one has strips of 16 rows where it can, the
+ * second single rows. Under a sanitizer the first. */
+enum { N_SMALL = SANITIZED ? 1 : 2 };
 static const char *const ways[] = { "auto", "f32" };
 static const char *const spoken[] = { "single", "text" }; /* with a picture and without */
 enum { N_WAYS = 2, N_SPOKEN = 2, MOST_ROWS = 1024 };
@@ -140,11 +135,11 @@ static void compare_type(const char *types)
     for (int k = 0; k < N_SMALL; k++) {
         TempFolder s = temp_open();
         const char *const gguf = temp_path(&s, "m.gguf");
-        quantise(small_models[k], types, k == 1, gguf);
+        quantise(golden_models[k], types, k == 1, gguf);
         for (int way = 0; way < N_WAYS; way++) {
             char what[96];
-            snprintf(what, sizeof what, "%s as %s, %s", small_models[k], types, ways[way]);
-            compare_runs(gguf, small_models[k], ways[way], what);
+            snprintf(what, sizeof what, "%s as %s, %s", golden_models[k], types, ways[way]);
+            compare_runs(gguf, golden_models[k], ways[way], what);
         }
         temp_close(&s);
     }
@@ -175,9 +170,9 @@ static void auto_computes_quantised_types_in_int8(void **state)
     TempFolder s = temp_open();
     const char *const gguf = temp_path(&s, "m.gguf");
     SeenRows int8 = { 0 }, exact = { 0 };
-    quantise(small_models[0], "q8_0", false, gguf);
-    converse(gguf, small_models[0], &(Vl2Options){ .compute = "auto", .threads = 1 }, 1, 1, &int8);
-    converse(gguf, small_models[0], &(Vl2Options){ .compute = "f32", .threads = 1 }, 1, 1, &exact);
+    quantise(golden_models[0], "q8_0", false, gguf);
+    converse(gguf, golden_models[0], &(Vl2Options){ .compute = "auto", .threads = 1 }, 1, 1, &int8);
+    converse(gguf, golden_models[0], &(Vl2Options){ .compute = "f32", .threads = 1 }, 1, 1, &exact);
     int differing = 0;
     for (int i = 0; i < int8.n && i < exact.n; i++)
         differing += memcmp(int8.row[i], exact.row[i], (size_t)int8.cols * sizeof(float)) != 0;

@@ -480,17 +480,11 @@ static void tied_model_uses_a_head_of_its_own(void **state)
 
 int main(void)
 {
-    enum { OTHERS = 3 };
-    static char name[N_VARIANTS][96];
-    struct CMUnitTest tests[N_VARIANTS + OTHERS] = { TEST(odd_sizes_equal_reference_on_every_cpu),
-                                                     TEST(mixed_number_types_equal_reference),
-                                                     TEST(tied_model_uses_a_head_of_its_own) };
-    for (int i = 0; i < N_VARIANTS; i++) {
-        snprintf(name[i], sizeof name[i], "%s_equals_reference", VARIANTS[i].name);
-        tests[OTHERS + i] =
-            (struct CMUnitTest){ name[i], equals_reference, NULL, NULL, (void *)(uintptr_t)&VARIANTS[i] };
-    }
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    cmocka_set_message_output(CM_OUTPUT_TAP);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    static TestList tests;
+    add_test(&tests, odd_sizes_equal_reference_on_every_cpu, NULL, "odd_sizes_equal_reference_on_every_cpu");
+    add_test(&tests, mixed_number_types_equal_reference, NULL, "mixed_number_types_equal_reference");
+    add_test(&tests, tied_model_uses_a_head_of_its_own, NULL, "tied_model_uses_a_head_of_its_own");
+    for (int i = 0; i < N_VARIANTS; i++)
+        add_test(&tests, equals_reference, &VARIANTS[i], "%s_equals_reference", VARIANTS[i].name);
+    return run_list(&tests);
 }

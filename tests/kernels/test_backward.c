@@ -160,7 +160,5 @@ int main(void)
     const char *seed = getenv("VL2_SEED");
     rng.seed = seed ? strtoull(seed, NULL, 10) : 1;
     printf("# VL2_SEED=%llu\n", (unsigned long long)rng.seed);
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    cmocka_set_message_output(CM_OUTPUT_TAP);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_as_tap(tests, (int)(sizeof tests / sizeof *tests));
 }

@@ -16,6 +16,12 @@
 
 static Rng rng;
 
+/* A sanitizer watches the memory of every kernel; a few of the random shapes do for that. */
+static int rounds(int n)
+{
+    return test_rounds(SANITIZED ? n / 5 : n);
+}
+
 static int pick(int below)
 {
     return (int)(rng_next(&rng) % (uint64_t)below);
@@ -314,7 +320,7 @@ static void products_are_exact_sums(void **state)
     const int n_products = all_products(product);
     for (int p = 0; p < n_products; p++) {
         double worst = 0;
-        for (int round = 0; round < test_rounds(150); round++) {
+        for (int round = 0; round < rounds(150); round++) {
             Case c = make_case(&product[p], pick(16), pick(24), pick(4) ? pick(140) : pick(1500));
             product[p].matmul.run(floats(&c.y), c.ldy, c.xp.data, c.m, c.w.data, c.stride, c.n, c.k);
             const double e = product_error(&product[p], &c, 1);
@@ -335,7 +341,7 @@ static void products_do_not_know_their_company(void **state)
     Product product[MOST_PRODUCTS];
     const int n_products = all_products(product);
     for (int p = 0; p < n_products; p++)
-        for (int round = 0; round < test_rounds(40); round++) {
+        for (int round = 0; round < rounds(40); round++) {
             Case c = make_case(&product[p], 1 + pick(15), 1 + pick(40), pick(300));
             const Matmul *mm = &product[p].matmul;
             mm->run(floats(&c.y), c.ldy, c.xp.data, c.m, c.w.data, c.stride, c.n, c.k);
@@ -356,7 +362,7 @@ static void products_do_not_know_their_company(void **state)
 static void large_products_have_no_seams(void **state)
 {
     (void)state;
-    const int every = 1000 / test_rounds(1000) | 1; /* columns; odd, to meet every lane */
+    const int every = 1000 / rounds(1000) | 1; /* columns; odd, to meet every lane */
     Product product[MOST_PRODUCTS];
     const int n_products = all_products(product);
     for (int p = 0; p < n_products; p++) {
@@ -421,7 +427,7 @@ static void int8_products_stand_any_values(void **state)
     Product product[MOST_PRODUCTS];
     const int n_products = all_products(product);
     for (int p = 0; p < n_products; p++)
-        for (int round = 0; round < test_rounds(40) && product[p].compute == COMPUTE_INT8; round++) {
+        for (int round = 0; round < rounds(40) && product[p].compute == COMPUTE_INT8; round++) {
             Case c = make_case(&product[p], 1 + pick(14), 1 + pick(40), 1 + pick(100));
             const Matmul *mm = &product[p].matmul;
             spoil_scales(&c, product[p].type);
@@ -491,7 +497,7 @@ static void matmul_add_goes_through_k_in_order(void **state)
     FOR_LEVELS(K)
     for (int t = 0; t < DT_PLAIN_TYPES; t++) {
         double worst = 0;
-        for (int round = 0; round < test_rounds(150); round++)
+        for (int round = 0; round < rounds(150); round++)
             worst = worse(worst, matmul_add_error(K, (DType)t, pick(15), pick(3) ? pick(90) : pick(300), pick(60)));
         char what[80];
         snprintf(what, sizeof what, "%s, += f32 x %s", K->name, dtype_name((DType)t));
@@ -517,7 +523,7 @@ static void conversions_have_the_bits_of_the_definition(void **state)
         K->to_f32[t](floats(&y), all.data, 65536);
         S->to_f32[t](floats(&want), all.data, 65536);
         assert_memory_equal(y.data, want.data, y.bytes);
-        for (int round = 0; round < test_rounds(30);
+        for (int round = 0; round < rounds(30);
              round++) { /* random bits: every exponent, NaN, subnormal; and exact ties */
             for (int i = 0; i < 65536; i++) {
                 const uint32_t u = (uint32_t)rng_next(&rng) & (pick(2)   ? 0xffffffffu
@@ -660,7 +666,7 @@ static double ulp_of(double value)
 static void elements_are_near_the_truth(void **state)
 {
     (void)state;
-    const int n = test_rounds(1 << 21);
+    const int n = rounds(1 << 21);
     float *a = malloc((size_t)n * sizeof *a), *b = malloc((size_t)n * sizeof *b), *y = malloc((size_t)n * sizeof *y);
     for (int i = 0; i < n; i++) {
         a[i] = -110.0f + 200.0f * (float)i / (float)n; /* e^x from zero to infinity */
@@ -695,7 +701,7 @@ static void elements_do_not_know_their_place(void **state)
     (void)state;
     FOR_LEVELS(K)
     for (int o = 0; o < N_OPS; o++)
-        for (int round = 0; round < test_rounds(60); round++) {
+        for (int round = 0; round < rounds(60); round++) {
             const int n = pick(100);
             Fenced a = fenced_floats(n, normal), b = fenced_floats(n, normal), y = fenced(a.bytes), z = fenced(a.bytes);
             OP[o].op(K, floats(&y), floats(&a), floats(&b), n);
@@ -749,7 +755,7 @@ static void exp_sum_is_the_sum_of_what_it_wrote(void **state)
     FOR_LEVELS(K)
     {
         double worst = 0;
-        for (int round = 0; round < test_rounds(300); round++) {
+        for (int round = 0; round < rounds(300); round++) {
             const int n = pick(800);
             Fenced x = fenced_floats(n, normal), y = fenced(x.bytes);
             const float sum = K->exp_sum(floats(&y), floats(&x), 0.7f, n);
@@ -794,7 +800,7 @@ static void norms_are_near_the_truth(void **state)
     FOR_LEVELS(K)
     {
         double worst_rms = 0, worst_layer = 0;
-        for (int round = 0; round < test_rounds(300); round++) {
+        for (int round = 0; round < rounds(300); round++) {
             const int n = round < 100 ? round : pick(2600);
             Fenced x = fenced_floats(n, normal), w = fenced_floats(n, normal), b = fenced_floats(n, normal);
             Fenced rms = fenced(x.bytes), layer = fenced(x.bytes);
@@ -930,7 +936,5 @@ int main(int argc, char **argv)
     const char *seed = getenv("VL2_SEED");
     rng.seed = seed ? strtoull(seed, NULL, 10) : 1;
     printf("# seed %llu, up to %s\n", (unsigned long long)rng.seed, cpu_level_name(cpu_best()));
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    cmocka_set_message_output(CM_OUTPUT_TAP);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_as_tap(tests, (int)(sizeof tests / sizeof *tests));
 }
