@@ -1,6 +1,6 @@
-# needs micro-mha/model.safetensors
+# needs micro-mha-f32/model.safetensors
 # Every command of the README's ```sh blocks, with a micro model where it names a real one.
-for name in deepseek-vl2-tiny deepseek-vl2-small; do ln -s micro-mha $name; done
+for name in deepseek-vl2-tiny deepseek-vl2-small; do ln -s micro-mha-f32 $name; done
 for name in cat.png zoo.jpg 1.jpg 2.jpg 3.jpg marked.jpg other.jpg; do cp data/golden/images/cat.png $name; done
 ln -s "$ROOT/models" models
 { printf 'index\timage\tquestion\tanswer\tcategory\timage_path\n'
