@@ -98,6 +98,8 @@ static bool take_memory(Vl2Engine *e, const Vl2Options *o, Error *err)
     if (!arena_open(&e->step, 2 * e->plan.step + traced, err)) return false;
     if (!kv_open(&e->cache, &shape, e->n_slots, e->context, pages, err)) return false;
     e->run.arena = &e->step;
+    expert_count_open(&e->routed, c->n_layers, c->n_routed_experts);
+    e->run.routed = &e->routed;
     const ProjectorConfig *j = &e->model.config.projector;
     const size_t side = (size_t)e->model.config.vision.image_size;
     e->tiles = tile_cache_open(side * side * 3, (size_t)(j->grid * j->grid) * (size_t)j->n_embed, o->picture_cache);
@@ -163,6 +165,7 @@ void vl2_close(Vl2Engine *e)
     pool_close(e->pool);
     kv_close(&e->cache);
     arena_close(&e->step);
+    expert_count_close(&e->routed);
     tile_cache_close(e->tiles);
     token_order_close(e->order);
     monitor_close(e->making);

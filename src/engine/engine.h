@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/monitor.h"
+#include "engine/expert_load.h"
 #include "engine/plan.h"
 #include "engine/sampler.h"
 #include "engine/speculate.h"
@@ -35,6 +36,7 @@ struct Vl2Engine {
     Pool *pool;
     Arena step;
     Run run;
+    ExpertCount routed; /* since the engine was opened */
     KvCache cache;
     MemoryPlan plan;
     int context, chunk, n_slots;

@@ -241,6 +241,16 @@ static const float *look_at_balance(Run *r, const Router *m, const Routing *g, c
 
 /* ---- both ---- */
 
+static void count_rows(const ExpertCount *c, const Routing *g, int layer)
+{
+    atomic_uint_fast64_t *rows = c->rows + (size_t)layer * (size_t)c->experts;
+    assert(layer < c->layers && g->n_experts == c->experts);
+    for (int e = 0; e < c->experts; e++) /* one thread adds: a load and a store will do */
+        atomic_store_explicit(
+            &rows[e], atomic_load_explicit(&rows[e], memory_order_relaxed) + (unsigned)(g->begin[e + 1] - g->begin[e]),
+            memory_order_relaxed);
+}
+
 static void record(Run *r, const Tensor *logits, const Router *m, Routing *g, const float *scores, const Batch *b,
                    int layer)
 {
@@ -268,6 +278,7 @@ Routing *route(Run *r, const Tensor *router_logits, const Router *m, const Batch
     if (r->tape) j.scores = arena_get(r->arena, (size_t)rows * (size_t)m->n_experts * sizeof(float));
     pool_ranges(r->pool, rows, 32, route_rows, &j);
     group_by_expert(g);
+    if (r->routed) count_rows(r->routed, g, layer);
     if (r->tape) record(r, router_logits, m, g, j.scores, b, layer);
     return g;
 }

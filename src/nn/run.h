@@ -6,6 +6,7 @@
 #ifndef VL2_NN_RUN_H
 #define VL2_NN_RUN_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -74,6 +75,12 @@ typedef struct {
     void *context;
 } InputSink;
 
+/* How many rows the routers gave to each expert, [layers][experts]: added up by the thread that runs, read by any. */
+typedef struct {
+    atomic_uint_fast64_t *rows;
+    int layers, experts;
+} ExpertCount;
+
 typedef struct {
     const Kernels *k;
     Pool *pool;
@@ -81,6 +88,7 @@ typedef struct {
     Compute compute[DT_MATRIX_TYPES]; /* how activations enter a product with weights of each type */
     const TraceSink *trace;           /* NULL: nobody looks */
     const InputSink *inputs;          /* the same */
+    const ExpertCount *routed;        /* NULL: nobody counts */
     struct Tape *tape;                /* tape.h; NULL: no gradients */
     bool training; /* adapters drop elements out; true in a block's first pass, too, which has no tape */
 } Run;
