@@ -66,6 +66,24 @@ manual_has_every_command() {
     done
 }
 
+# The unit as it stands, but for where the program is.
+unit_is_sound() {
+    sed "s|/usr/local/bin/vl2|$PWD/$build/vl2|" packaging/vl2.service >"$tmp/vl2.service"
+    said=$(systemd-analyze verify --man=no "$tmp/vl2.service" 2>&1)
+    echo "$said"
+    [ -z "$said" ]
+}
+
+# The container's image has the package of each library that the program needs, but for the C library, which is in every image,
+# and MPI, without which it is built there.
+image_has_every_library() {
+    for library in $(objdump -p "$build/vl2" | awk '$1 == "NEEDED" && $2 !~ /^(libc|libm|libmpi|ld-linux.*)[.]so/ { print $2 }'); do
+        package=$(dpkg -S "*/$library" | sed 's/:.*//;q')
+        sed -n '/^FROM debian:12-slim/,$p' packaging/Containerfile | grep -qw -e "$package" ||
+            { echo "$library is in $package, which the image does not have"; return 1; }
+    done
+}
+
 nothing_is_left() {
     make -s uninstall PREFIX="$tmp/usr" && left=$(find "$tmp/usr" ! -type d) && echo "$left" && [ -z "$left" ]
 }
@@ -84,7 +102,7 @@ make_eval_makes_the_table_of_the_readme() {
         { ! grep .; }
 }
 
-echo "1..15"
+echo "1..17"
 promise includes_point_one_way make -s layers
 promise one_binary_runs_on_every_processor make -s check-baseline
 needs clang-format code_has_the_layout_of_the_tool && promise code_has_the_layout_of_the_tool make -s format-check
@@ -101,4 +119,6 @@ promise example_answers_with_the_shared_library links_shared
 promise example_answers_with_the_static_library links_static
 needs clang++ header_serves_cpp && promise header_serves_cpp serves_cpp
 promise manual_has_every_command manual_has_every_command
+needs systemd-analyze systemd_unit_is_sound && promise systemd_unit_is_sound unit_is_sound
+needs dpkg container_has_every_library && promise container_has_every_library image_has_every_library
 promise uninstall_leaves_nothing nothing_is_left
