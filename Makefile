@@ -38,16 +38,19 @@ OPT_debug   = -O0 -g3
 OPT_asan    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 OPT_tsan    = -O1 -g -fsanitize=thread -Wno-maybe-uninitialized # gcc loses track behind the sanitizer's calls
 # What pkg-config says is asked when it is first needed (make deps may have to bring it) and kept.
-PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(ASKED) $(HAVE_MPI)))$(PKG_CFLAGS)
-PKG_LIBS   = $(eval PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(ASKED) $(HAVE_MPI)))$(PKG_LIBS)
+PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(ASKED) $(HAVE_MPI) $(HAVE_CURL)))$(PKG_CFLAGS)
+PKG_LIBS   = $(eval PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(ASKED) $(HAVE_MPI) $(HAVE_CURL)))$(PKG_LIBS)
 CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -Isrc -Iinclude -I$(BUILD)/gen -fPIC -fvisibility=hidden -ffp-contract=off $(WARN) \
              $(OPT_$(MODE)) -pthread $(PKG_CFLAGS) $(CFLAGS)
 LDLIBS_ALL = $(PKG_LIBS) $(LDLIBS) -lgif -lm -pthread $(LDFLAGS)
 
 # Training on several machines needs MPI. Where it is not installed, or not wanted (make HAVE_MPI=), a file in its place says so.
 HAVE_MPI = $(eval HAVE_MPI := $(shell $(PKG_CONFIG) --exists ompi-c 2>/dev/null && echo ompi-c))$(HAVE_MPI)
-OTHER_RANKS = $(if $(HAVE_MPI),src/train/ranks_alone.c,src/train/ranks_mpi.c)
-LIB_SRC = $(filter-out $(OTHER_RANKS),$(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c)))
+# The same for pictures that `vl2 serve` fetches, and libcurl (make HAVE_CURL=).
+HAVE_CURL = $(eval HAVE_CURL := $(shell $(PKG_CONFIG) --exists 'libcurl >= 7.85' 2>/dev/null && echo libcurl))$(HAVE_CURL)
+NOT_BUILT = $(if $(HAVE_MPI),src/train/ranks_alone.c,src/train/ranks_mpi.c) \
+            $(if $(HAVE_CURL),src/serve/fetch_nothing.c,src/serve/fetch.c)
+LIB_SRC = $(filter-out $(NOT_BUILT),$(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c)))
 CLI_SRC := $(wildcard src/cli/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o) $(BUILD)/src/format/default_model.o
 # The library for others has what include/vl2.h leads to; training, serving (which alone need HTTP), evaluation and benches are
@@ -134,7 +137,7 @@ $(BUILD)/libvl2.a: $(SHOWN_OBJ)
 	$(CROSS)ar rcs $@ $(BUILD)/vl2.o
 SONAME = libvl2.so.$(firstword $(subst ., ,$(VERSION)))
 $(BUILD)/libvl2.so: $(SHOWN_OBJ)
-	$(CC) $(CFLAGS_ALL) -shared -Wl,-soname,$(SONAME) $(SHOWN_OBJ) $(filter-out -lmicrohttpd -lmpi,$(LDLIBS_ALL)) -o $@
+	$(CC) $(CFLAGS_ALL) -shared -Wl,-soname,$(SONAME) $(SHOWN_OBJ) $(filter-out -lmicrohttpd -lmpi -lcurl%,$(LDLIBS_ALL)) -o $@
 
 $(VL2): $(CLI_OBJ) $(INSIDE)
 	$(CC) $(CFLAGS_ALL) $(CLI_OBJ) $(INSIDE) -ledit $(LDLIBS_ALL) -o $@
@@ -188,7 +191,8 @@ test: deps-test ## run all tests; the last line is "N passed, N failed, N skippe
 LEVELS_x86_64 = avx2 avx512 avx512vnni avx512bf16
 LEVELS_aarch64 = neon neon-dotprod
 LEVELS  = scalar $(LEVELS_$(ARCH))
-RACED   = $(addprefix build/tsan/tests/,unit/test_pool unit/test_train_order unit/test_serve golden/test_same_bits)
+RACED   = $(addprefix build/tsan/tests/,unit/test_pool unit/test_train_order unit/test_serve unit/test_http_edges \
+          unit/test_remote_picture golden/test_same_bits)
 CHECKED = $(foreach l,$(LEVELS),"env VL2_TEST_CPU=$l build/release/tests/golden/test_model" \
                                 "env VL2_TEST_CPU=$l build/release/tests/golden/test_same_bits") \
           $(RACED) \

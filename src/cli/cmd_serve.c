@@ -38,6 +38,11 @@ typedef struct {
 } LimitArgs;
 
 typedef struct {
+    const char *hosts;
+    int seconds;
+} RemoteArgs;
+
+typedef struct {
     const char *log_format;
     bool quiet, verbose;
 } ServerNoteArgs;
@@ -47,6 +52,7 @@ typedef struct {
     AccessArgs access;
     NamesArgs names;
     LimitArgs limit;
+    RemoteArgs remote;
     SamplingArgs sampling;
     PictureArgs picture;
     EngineArgs engine;
@@ -69,7 +75,7 @@ static const Option PLACE_OPTIONS[] = {
                  "Without API keys a server on this machine alone answers to localhost and its addresses only, so that "
                  "no web page can reach it under a name of its own; this adds a name; repeatable. Default: none."),
     OPTION_INTEGER(T, most_connections, "max-connections", 0, "N", 1, 10000,
-                   "Connections at once; more wait in the system's queue. Default: 512."),
+                   "Connections that may stand at once; further ones are closed. Default: 512."),
     OPTION_INTEGER(T, connection_seconds, "idle-seconds", 0, "N", 1, 86400,
                    "End a connection whose client neither sends nor reads for so long. Default: 60."),
     OPTIONS_END
@@ -96,9 +102,9 @@ static const Option NAMES_OPTIONS[] = {
     OPTION_TEXT(T, name, "name", 0, "NAME", "What requests call the model of -m. Default: the last part of its path."),
     OPTION_TEXTS(T, more, "add-model", 0, "NAME=MODEL",
                  "One more model, opened when it is first asked for; repeatable. Default: none."),
-    OPTION_TEXTS(T, adapter, "add-adapter", 0, "NAME=DIR[:SCALE]",
-                 "An adapter on the model of -m, which requests call by NAME; repeatable. (--lora is for all "
-                 "requests.) Default: none."),
+    OPTION_TEXTS(T, adapter, "add-adapter", 0, "[MODEL:]NAME=DIR[:SCALE]",
+                 "An adapter on the model of -m, or on that of --add-model MODEL, which requests call by NAME or "
+                 "MODEL:NAME; repeatable. (--lora is for all requests to -m.) Default: none."),
     OPTION_INTEGER(T, memory, "models-memory", 0, "MB", 0, 1 << 30,
                    "Memory that open models may take by their plans (vl2 info); idle ones are closed for others. "
                    "Default: 0, no limit."),
@@ -135,6 +141,21 @@ static const Option LIMIT_OPTIONS[] = {
 };
 #undef T
 
+#define T RemoteArgs
+static const Option REMOTE_OPTIONS[] = {
+    OPTION_TEXT(
+        T, hosts, "image-hosts", 0, "LIST",
+        "Hosts from which pictures are fetched when a request has their http(s) URLs, with commas: NAME, *.NAME "
+        "for all below it, * for any, each with :PORT or for 80 and 443. They lead to the internet alone, not "
+        "into private networks or to this machine, but for addresses that the list has, too: 10.1.2.3, "
+        "10.0.0.0/8. Default: none, pictures come as data: URLs."),
+    OPTION_INTEGER(T, seconds, "image-seconds", 0, "N", 1, 3600,
+                   "Longest time for fetching the pictures of a request; together they may have as many bytes as "
+                   "--max-body says. Default: 20."),
+    OPTIONS_END
+};
+#undef T
+
 #define T SamplingArgs
 static const Option DEFAULT_OPTIONS[] = {
     OPTION_INTEGER(T, max_tokens, "max-tokens", 0, "N", 0, 1 << 20,
@@ -157,6 +178,7 @@ static const Group GROUPS[] = { { "Where", PLACE_OPTIONS, offsetof(ServeArgs, pl
                                 { "Who", ACCESS_OPTIONS, offsetof(ServeArgs, access) },
                                 { "Models", NAMES_OPTIONS, offsetof(ServeArgs, names) },
                                 { "Limits", LIMIT_OPTIONS, offsetof(ServeArgs, limit) },
+                                { "Pictures from elsewhere", REMOTE_OPTIONS, offsetof(ServeArgs, remote) },
                                 { "Answers, where a request says nothing", DEFAULT_OPTIONS,
                                   offsetof(ServeArgs, sampling) },
                                 { "Pictures", PICTURE_OPTIONS, offsetof(ServeArgs, picture) },
@@ -243,6 +265,35 @@ static bool add_name(Setup *s, HostedName name, Error *e)
     return true;
 }
 
+/* The model that an adapter is on: the one in front of the colon, which is cut off, else that of -m. */
+static const HostedName *base_of(const Setup *s, const char **name, Error *e)
+{
+    const char *colon = strrchr(*name, ':');
+    const size_t n = colon ? (size_t)(colon - *name) : 0;
+    if (!colon) return &s->name[0];
+    for (int i = 0; i < s->n_names; i++)
+        if (!s->name[i].base && strlen(s->name[i].name) == n && memcmp(s->name[i].name, *name, n) == 0)
+            return *name = colon + 1, &s->name[i];
+    fail(e, ERR_USAGE, "--add-adapter %s: no model is called \"%.*s\"", *name, (int)n, *name);
+    return NULL;
+}
+
+/* `lora` has room for those of its model and for this one. */
+static bool name_adapter(Setup *s, const char *text, const char **lora, Error *e)
+{
+    const char *called = NULL, *folder = NULL;
+    if (!split_name(s, text, "--add-adapter", &called, &folder, e)) return false;
+    const HostedName *base = base_of(s, &called, e);
+    if (!base) return false;
+    if (!called[0]) return fail(e, ERR_USAGE, "--add-adapter is \"%s\", expected a NAME after the colon", text);
+    for (int i = 0; i < base->n_lora; i++) lora[i] = base->lora[i];
+    lora[base->n_lora] = folder;
+    const HostedName name = {
+        .name = called, .path = base->path, .lora = lora, .n_lora = base->n_lora + 1, .base = base->name
+    };
+    return add_name(s, name, e);
+}
+
 static bool name_models(Setup *s, const ServeArgs *a, const char *path, Error *e)
 {
     const NamesArgs *n = &a->names;
@@ -257,14 +308,8 @@ static bool name_models(Setup *s, const ServeArgs *a, const char *path, Error *e
         if (!split_name(s, n->more.text[i], "--add-model", &name.name, &name.path, e) || !add_name(s, name, e))
             return false;
     }
-    for (int i = 0; i < n->adapter.n; i++) {
-        const char **of_this = s->lora + i * (lora->n + 1);
-        for (int k = 0; k < lora->n; k++) of_this[k] = lora->text[k];
-        name = (HostedName){ .path = path, .lora = of_this, .n_lora = lora->n + 1 };
-        if (!split_name(s, n->adapter.text[i], "--add-adapter", &name.name, &of_this[lora->n], e) ||
-            !add_name(s, name, e))
-            return false;
-    }
+    for (int i = 0; i < n->adapter.n; i++)
+        if (!name_adapter(s, n->adapter.text[i], s->lora + i * (lora->n + 1), e)) return false;
     return true;
 }
 
@@ -327,6 +372,8 @@ static bool set_up(Setup *s, ServeArgs *a, Error *e)
     o->most_side = a->picture.max_side;
     o->most_pixels = max_pixels_of(&a->picture);
     o->exif_rotate = a->picture.exif_rotate;
+    o->image_hosts = a->remote.hosts;
+    o->image_seconds = a->remote.seconds;
     o->log_json = strcmp(a->notes.log_format, "json") == 0;
     o->log = (Log){ LOG_DEBUG, write_line, &a->notes };
     return true;
@@ -401,6 +448,7 @@ static int serve(const Command *self, int argc, char **argv)
                                .queue = 256,
                                .body_megabytes = 64,
                                .pictures = 16 },
+                    .remote = { .seconds = 20 },
                     .sampling = SAMPLING_DEFAULTS,
                     .picture = PICTURE_DEFAULTS,
                     .engine = ANSWERING_ENGINE_DEFAULTS,
@@ -421,7 +469,8 @@ const Command CMD_SERVE = {
     .usage = (const char *const[]){ "serve [-m MODEL] [options]", NULL },
     .about =
         "Answers many conversations at once over HTTP, each with the same bits as if it were alone: "
-        "POST /v1/chat/completions and /v1/completions as OpenAI's clients send them (pictures as data: URLs), "
+        "POST /v1/chat/completions and /v1/completions as OpenAI's clients send them (pictures as data: URLs, or from "
+        "--image-hosts), "
         "GET /v1/models, /health, /ready, /props, /metrics, POST /tokenize, /detokenize, /apply-template, and a page "
         "for the browser at /. Listens on this machine alone unless --host says more. SIGTERM or Ctrl-C lets the "
         "answers in the making come to their end, a second one ends at once. docs/serving.md has the whole of it.",

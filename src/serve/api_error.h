@@ -12,7 +12,8 @@ typedef struct {
     const char *type, *code; /* code may be NULL */
     char param[128];         /* "" for none: which field of the request */
     char text[1024];
-    int retry_after; /* seconds; 0: trying again does not help */
+    int retry_after;   /* seconds; 0: trying again does not help */
+    const char *allow; /* of 405: the methods that there are; else NULL */
 } ApiError;
 
 /* All return false, so that `return api_fail(...)` reads well. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 #include "format/json.h"
@@ -265,21 +266,43 @@ typedef struct {
     bool has_tags; /* the client wrote <image> itself, and the pictures belong there */
 } Content;
 
-static bool add_picture(Content *c, const char *url, size_t n, bool whole, const char *where, ApiError *e)
+static bool is_remote_url(const char *url)
+{
+    return strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0;
+}
+
+static bool note_remote(Content *c, const char *url, size_t n, const char *where, ApiError *e)
+{
+    Ask *a = c->a;
+    if (!c->rules->remote_pictures) {
+        api_bad(e, where, "this server fetches no pictures from elsewhere: send a data: URL");
+        e->code = "remote_pictures_are_off";
+        return false;
+    }
+    if (strlen(url) != n) return api_bad(e, where, "the URL of the picture has a NUL in it");
+    GROW(a->remote, a->n_remote, a->remote_capacity);
+    RemotePicture *r = &a->remote[a->n_remote++];
+    *r = (RemotePicture){ .picture = a->n_pictures, .url = url };
+    snprintf(r->where, sizeof r->where, "%s", where);
+    return true;
+}
+
+/* The bytes of a picture that stands in its URL; of another one they come later. */
+static bool read_url(Content *c, const char *url, size_t n, const char *where, Str *bytes, ApiError *e)
 {
     Error cause;
+    if (is_data_url(url, n)) return data_url_decode(url, n, bytes, &cause) || api_bad(e, where, "%s", cause.text);
+    if (is_remote_url(url)) return note_remote(c, url, n, where, e);
+    return api_bad(e, where, "a picture is neither a data: URL nor an http(s): URL");
+}
+
+static bool add_picture(Content *c, const char *url, size_t n, bool whole, const char *where, ApiError *e)
+{
     Ask *a = c->a;
     if (a->n_pictures >= c->rules->most_pictures)
         return api_bad(e, where, "more than %d pictures in a request", c->rules->most_pictures);
     Str *bytes = own(a);
-    if (is_data_url(url, n)) {
-        if (!data_url_decode(url, n, bytes, &cause)) return api_bad(e, where, "%s", cause.text);
-    } else if (str_starts(url, "http://") || str_starts(url, "https://")) {
-        api_bad(e, where, "this server fetches no pictures from elsewhere: send a data: URL");
-        e->code = "remote_pictures_are_off";
-        return false;
-    } else
-        return api_bad(e, where, "a picture is neither a data: URL nor an http(s): URL");
+    if (!read_url(c, url, n, where, bytes, e)) return false;
     a->picture = xrealloc(a->picture, (size_t)a->n_pictures + 1, sizeof *a->picture);
     Str *name = own(a);
     str_printf(name, "picture %d", a->n_pictures + 1);
@@ -393,22 +416,21 @@ static bool read_role(const json_t *m, size_t i, const char **out, ApiError *e)
     return false;
 }
 
-/* Neighbours of one role become one message. */
-static void put_message(Ask *a, const char *role, Content *c)
+/* Neighbours of one role become one message, whose text grows. */
+static void put_message(Ask *a, const char *role, const Content *c)
 {
-    Vl2Message *last = a->n_messages ? &a->message[a->n_messages - 1] : NULL;
-    Str *text = own(a);
-    const bool joins = last && strcmp(last->role, role) == 0;
-    if (joins) {
-        str_add(text, last->content, last->n_content);
-        str_puts(text, "\n\n");
-    }
-    str_add(text, c->text.text, c->text.n);
+    const Vl2Message *before = a->n_messages ? &a->message[a->n_messages - 1] : NULL;
+    const bool joins = before && strcmp(before->role, role) == 0;
     if (!joins) {
         a->message = xrealloc(a->message, (size_t)a->n_messages + 1, sizeof *a->message);
-        last = &a->message[a->n_messages++];
-        *last = (Vl2Message){ .role = role };
+        a->message[a->n_messages++] = (Vl2Message){ .role = role };
+        own(a);
+        a->last_text = a->n_owned - 1;
     }
+    Vl2Message *last = &a->message[a->n_messages - 1];
+    Str *text = &a->owned[a->last_text];
+    if (joins) str_puts(text, "\n\n");
+    str_add(text, c->text.text, c->text.n);
     last->content = text->text;
     last->n_content = text->n;
     last->n_pictures += a->n_pictures - c->first_picture;
@@ -552,6 +574,17 @@ bool ask_read_completion(Ask *a, const json_t *body, const AskRules *rules, ApiE
     return read_prompts(a, body, e);
 }
 
+void ask_put_picture(Ask *a, int i, Str *bytes)
+{
+    Str *kept = own(a);
+    Vl2Picture *p = &a->picture[a->remote[i].picture];
+    str_free(kept);
+    *kept = *bytes;
+    *bytes = (Str){ 0 };
+    p->bytes = kept->text;
+    p->n = kept->n;
+}
+
 void ask_free(Ask *a)
 {
     for (int i = 0; i < a->n_owned; i++) str_free(&a->owned[i]);
@@ -559,6 +592,7 @@ void ask_free(Ask *a)
     free(a->owned);
     free(a->message);
     free(a->picture);
+    free(a->remote);
     free(a->prompt);
     free((void *)(uintptr_t)a->sampling.stop); /* these three were made here */
     free((void *)(uintptr_t)a->sampling.stop_id);

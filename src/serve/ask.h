@@ -18,11 +18,20 @@ typedef struct {
     Ids ids;
 } AskPrompt;
 
+/* A picture that stands elsewhere: nothing of it is here yet. */
+typedef struct {
+    int picture;     /* which of Ask.picture */
+    const char *url; /* http:// or https:// */
+    char where[128]; /* the field that names it */
+} RemotePicture;
+
 typedef struct Ask {
     const char *model;   /* NULL: the first one */
     Vl2Message *message; /* of a chat */
     Vl2Picture *picture; /* of all messages, in order */
     int n_messages, n_pictures;
+    RemotePicture *remote; /* those of them whose bytes are to be put in: ask_put_picture() */
+    int n_remote, remote_capacity;
     AskPrompt *prompt; /* of a completion */
     int n_prompts;
     Vl2Sampling sampling;
@@ -38,6 +47,7 @@ typedef struct Ask {
     Vl2Prompt options; /* of the prompts: raw_special and the limits of pictures */
     Str *owned;        /* [n_owned]: texts and pictures that the above point to */
     int n_owned, owned_capacity;
+    int last_text; /* which of them is the last message's */
 } Ask;
 
 /* What holds where a request says nothing, and what it may not go beyond. */
@@ -47,11 +57,14 @@ typedef struct {
     size_t most_pixels;
     int most_side;
     bool exif_rotate;
+    bool remote_pictures; /* may stand in a request */
 } AskRules;
 
 /* `body` has to live as long as *a. False and *e: *a is to be freed all the same. */
 bool ask_read_chat(Ask *a, const json_t *body, const AskRules *rules, ApiError *e);
 bool ask_read_completion(Ask *a, const json_t *body, const AskRules *rules, ApiError *e);
+/* The bytes of a->remote[i]; taken over. */
+void ask_put_picture(Ask *a, int i, Str *bytes);
 void ask_free(Ask *a);
 
 #endif

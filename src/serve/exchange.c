@@ -91,8 +91,16 @@ HttpResult reply_error(Exchange *x, const ApiError *e)
     snprintf(seconds, sizeof seconds, "%d", e->retry_after);
     if (r && e->retry_after) MHD_add_response_header(r, "Retry-After", seconds);
     if (r && !e->retry_after && e->status >= 500) MHD_add_response_header(r, "X-Should-Retry", "false");
+    if (r && e->allow) MHD_add_response_header(r, "Allow", e->allow);
     if (r && e->status == 401) MHD_add_response_header(r, "WWW-Authenticate", "Bearer");
     return send_response(x, e->status, "application/json", r);
+}
+
+HttpResult reply_options(Exchange *x)
+{
+    struct MHD_Response *r = copied("", 0);
+    if (r) MHD_add_response_header(r, "Allow", "GET, HEAD, POST, OPTIONS");
+    return send_response(x, 204, NULL, r);
 }
 
 HttpResult reply_stream(Exchange *x, MHD_ContentReaderCallback read, void *context)
@@ -138,6 +146,15 @@ bool exchange_is_gone(const Exchange *x)
     if (!info) return false;
     struct pollfd p = { .fd = info->connect_fd, .events = POLLRDHUP };
     return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR));
+}
+
+bool exchange_may_begin(Exchange *x, ApiError *e)
+{
+    if (!atomic_load(&x->server->draining)) return true;
+    api_fail(e, 503, "draining", "the server is about to end and begins no more answers");
+    e->retry_after = 5;
+    x->closes = true;
+    return false;
 }
 
 void exchange_be_patient(Exchange *x)

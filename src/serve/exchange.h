@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "serve/api_error.h"
+#include "serve/image_hosts.h"
 #include "serve/job.h"
 #include "serve/keys.h"
 #include "serve/metrics.h"
@@ -19,6 +20,7 @@ struct Server {
     Worker *worker;
     Metrics *metrics;
     Keys *keys;
+    ImageHosts *image_hosts; /* NULL: no pictures are fetched */
     struct MHD_Daemon *daemon;
     int listening; /* the UNIX socket, or -1 */
     int port;
@@ -65,6 +67,7 @@ HttpResult reply_json(Exchange *x, unsigned status, json_t *v); /* takes v over 
 /* A file of the page: `bytes` stay where they are. */
 HttpResult reply_asset(Exchange *x, const char *type, const char *policy, const unsigned char *bytes, size_t n);
 HttpResult reply_error(Exchange *x, const ApiError *e);
+HttpResult reply_options(Exchange *x); /* to OPTIONS, of any path */
 /* An event stream; `read` gives bytes, as libmicrohttpd asks, and may wait. */
 HttpResult reply_stream(Exchange *x, MHD_ContentReaderCallback read, void *context);
 
@@ -72,6 +75,8 @@ HttpResult reply_stream(Exchange *x, MHD_ContentReaderCallback read, void *conte
 json_t *exchange_json(Exchange *x, ApiError *e);
 /* The client closed its side: nobody will read the answer. */
 bool exchange_is_gone(const Exchange *x);
+/* False and *e, 503: the server is about to end. */
+bool exchange_may_begin(Exchange *x, ApiError *e);
 /* While an answer is made the client need not say anything. */
 void exchange_be_patient(Exchange *x);
 

@@ -42,7 +42,7 @@ typedef struct {
 } Generation;
 
 static const double LOOK = 0.25; /* seconds between looks at whether the client is still there */
-static const double PING = 10;   /* seconds of silence on a stream */
+static const double PING = 10;   /* most seconds of silence on a stream */
 
 /* ---- the end ---- */
 
@@ -181,12 +181,7 @@ static bool submit(Generation *g, ApiError *e)
     Job *job[MOST_CHOICES];
     Server *s = g->x->server;
     for (int i = 0; i < g->n; i++) job[i] = g->choice[i].job;
-    if (atomic_load(&s->draining)) {
-        api_fail(e, 503, "draining", "the server is about to end and begins no more answers");
-        e->retry_after = 5;
-        g->x->closes = true;
-        return false;
-    }
+    if (!exchange_may_begin(g->x, e)) return false;
     g->submitted = worker_submit(s->worker, job, g->n);
     if (g->submitted) return true;
     metrics_add(s->metrics, COUNT_REJECTED, 1);
@@ -202,7 +197,8 @@ AskRules ask_rules(Server *s)
                        .most_pictures = o->most_pictures,
                        .most_pixels = o->most_pixels,
                        .most_side = o->most_side,
-                       .exif_rotate = o->exif_rotate };
+                       .exif_rotate = o->exif_rotate,
+                       .remote_pictures = s->image_hosts != NULL };
 }
 
 static bool begin_generation(Generation *g, ApiError *e)
@@ -212,6 +208,7 @@ static bool begin_generation(Generation *g, ApiError *e)
     if (!(g->head.chat ? ask_read_chat(&g->ask, g->body, &rules, e) : ask_read_completion(&g->ask, g->body, &rules, e)))
         return false;
     if (!(g->model = hold_model(g->x->server, g->ask.model, e))) return false;
+    if (!get_remote_pictures(g->x, &g->ask, e)) return false;
     if (!g->ask.has_seed && g->ask.sampling.temperature > 0) g->ask.sampling.seed = random_seed();
     snprintf(g->head.id, sizeof g->head.id, "%s-%s", g->head.chat ? "chatcmpl" : "cmpl", g->x->id + strlen("req-"));
     g->head.ask = &g->ask;
@@ -382,6 +379,13 @@ static void gather(Generation *g)
         put_end(g);
 }
 
+/* Silence for as long as idle clients may be silent would end the connection. */
+static double silence(const Generation *g)
+{
+    const double idle = g->x->server->options.connection_seconds;
+    return idle / 2 < PING ? idle / 2 : PING;
+}
+
 /* Waits until there is something to send; false: the client is gone. */
 static bool fill(Generation *g)
 {
@@ -391,7 +395,7 @@ static bool fill(Generation *g)
         gather(g);
         if (g->out.n > 0) return true;
         if (exchange_is_gone(g->x)) return false;
-        if (clock_now() - g->last_out > PING) return str_puts(&g->out, ": ping\n\n"), true;
+        if (clock_now() - g->last_out > silence(g)) return str_puts(&g->out, ": ping\n\n"), true;
         check_times(g);
         monitor_enter(g->monitor);
         if (news_of(g) == g->seen) monitor_wait(g->monitor, LOOK);

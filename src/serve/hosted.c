@@ -24,7 +24,7 @@ HostedSet *hosted_open(const HostedName *names, int n, const Vl2Options *common,
     h->n = n;
     h->most_bytes = most_bytes;
     for (int i = 0; i < n; i++) {
-        h->model[i] = (HostedModel){ .name = xstrdup(names[i].name), .options = *common };
+        h->model[i] = (HostedModel){ .name = xstrdup(names[i].name), .base = names[i].base, .options = *common };
         h->model[i].options.model = names[i].path;
         h->model[i].options.lora = names[i].lora;
         h->model[i].options.n_lora = names[i].n_lora;
@@ -54,11 +54,20 @@ const HostedModel *hosted_at(const HostedSet *h, int i)
     return &h->model[i];
 }
 
+/* "tiny:charts" */
+static bool is_base_and_name(const HostedModel *m, const char *text)
+{
+    const size_t n = m->base ? strlen(m->base) : 0;
+    return n && strncmp(text, m->base, n) == 0 && text[n] == ':' && strcmp(text + n + 1, m->name) == 0;
+}
+
 HostedModel *hosted_find(HostedSet *h, const char *name)
 {
     if (!name || !name[0]) return &h->model[0];
     for (int i = 0; i < h->n; i++)
         if (strcmp(h->model[i].name, name) == 0) return &h->model[i];
+    for (int i = 0; i < h->n; i++)
+        if (is_base_and_name(&h->model[i], name)) return &h->model[i];
     return NULL;
 }
 

@@ -1,7 +1,8 @@
 /* hosted.h - the models that a server has, by name. Each is opened when it is first asked for, and those that nobody uses are
  * closed, the least lately used first, when another one needs their memory.
  *
- * An adapter is a model of its own, "NAME:ADAPTER": it maps the same files, so that the weights are in memory once. */
+ * An adapter is a model of its own, called by its name or as "MODEL:ADAPTER": it maps the files of the model that it is on, so that
+ * the weights are in memory once. */
 #ifndef VL2_SERVE_HOSTED_H
 #define VL2_SERVE_HOSTED_H
 
@@ -13,10 +14,12 @@ typedef struct {
     const char *path;
     const char *const *lora; /* adapters of this one */
     int n_lora;
+    const char *base; /* of an adapter: the name of the model that it is on; else NULL */
 } HostedName;
 
 typedef struct HostedModel {
     char *name;
+    const char *base;   /* as above; the text is the caller's */
     Vl2Options options; /* `model` and `lora` belong to who opened the set */
     Vl2Engine *engine;  /* NULL: not open */
     int held;
@@ -33,7 +36,7 @@ HostedSet *hosted_open(const HostedName *names, int n, const Vl2Options *common,
 void hosted_close(HostedSet *h); /* nobody holds any; of NULL: nothing */
 
 int hosted_count(const HostedSet *h);
-const HostedModel *hosted_at(const HostedSet *h, int i); /* its name alone may be read */
+const HostedModel *hosted_at(const HostedSet *h, int i); /* its names alone may be read */
 /* The one of that name, NULL or "": the first; NULL if there is none. */
 HostedModel *hosted_find(HostedSet *h, const char *name);
 /* Opens it if need be and keeps it open until it is let go of. From any thread. */

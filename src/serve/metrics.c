@@ -19,6 +19,7 @@ static const struct {
     [COUNT_ACCEPTED_TOKENS] = { "vl2_accepted_tokens_total", "Guessed tokens that came." },
     [COUNT_PICTURES] = { "vl2_pictures_total", "Pictures in prompts." },
     [COUNT_TILES] = { "vl2_tiles_total", "Tiles of pictures in prompts." },
+    [COUNT_FETCHES_FAILED] = { "vl2_fetches_failed_total", "Pictures that could not be fetched from their URLs." },
     [COUNT_CANCELLED] = { "vl2_cancelled_total", "Answers whose client went away or whose time ran out." },
     [COUNT_REJECTED] = { "vl2_rejected_total", "Requests refused because of a rate or a full queue." },
 };
@@ -27,6 +28,7 @@ static const struct {
     const char *name, *help;
 } TIME[N_TIMES] = {
     [TIME_QUEUE] = { "vl2_queue_seconds", "Time until an answer was begun." },
+    [TIME_FETCH] = { "vl2_fetch_seconds", "Time for fetching a picture from its URL." },
     [TIME_PICTURES] = { "vl2_pictures_seconds", "Time for decoding and cutting the pictures of a prompt." },
     [TIME_VISION] = { "vl2_vision_seconds", "Time for encoding the tiles of a prompt." },
     [TIME_PREFILL] = { "vl2_prefill_seconds", "Time of steps that read the prompt." },

@@ -15,6 +15,7 @@ typedef enum {
     COUNT_ACCEPTED_TOKENS,
     COUNT_PICTURES,
     COUNT_TILES,
+    COUNT_FETCHES_FAILED,
     COUNT_CANCELLED,
     COUNT_REJECTED,
     N_COUNTS
@@ -22,6 +23,7 @@ typedef enum {
 
 typedef enum {
     TIME_QUEUE,
+    TIME_FETCH,
     TIME_PICTURES,
     TIME_VISION,
     TIME_PREFILL,

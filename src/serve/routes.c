@@ -28,9 +28,12 @@ HostedModel *hold_model(Server *s, const char *name, ApiError *e)
 
 static json_t *model_json(const Server *s, const HostedModel *m)
 {
-    return json_pack("{s:s, s:s, s:I, s:s, s:{s:b, s:b}, s:b}", "id", m->name, "object", "model", "created",
-                     (json_int_t)s->opened_at, "owned_by", "vl2", "capabilities", "vision", 1, "grounding", 1, "loaded",
-                     hosted_is_open(s->models, m));
+    json_t *v = json_pack("{s:s, s:s, s:I, s:s, s:{s:b, s:b}, s:b}", "id", m->name, "object", "model", "created",
+                          (json_int_t)s->opened_at, "owned_by", "vl2", "capabilities", "vision", 1, "grounding", 1,
+                          "loaded", hosted_is_open(s->models, m));
+    if (m->base)
+        json_object_update_new(v, json_pack("{s:s, s:[s++]}", "parent", m->base, "aliases", m->base, ":", m->name));
+    return v;
 }
 
 static HttpResult answer_models(Exchange *x)
@@ -111,6 +114,7 @@ typedef struct {
     int open, slots, pages, pages_free;
     uint64_t planned;
     TileCacheStats tiles;
+    ExpertLoad experts; /* of the model that uses them least evenly */
 } Opened;
 
 static void see_model(void *context, const HostedModel *m)
@@ -125,6 +129,11 @@ static void see_model(void *context, const HostedModel *m)
     o->tiles.bytes += t.bytes;
     o->tiles.found += t.found;
     o->tiles.missed += t.missed;
+    const ExpertLoad l = expert_load(&m->engine->routed);
+    o->experts.rows += l.rows;
+    if (l.busiest < o->experts.busiest) return;
+    o->experts.busiest = l.busiest;
+    o->experts.unused = l.unused;
 }
 
 static HttpResult answer_metrics(Exchange *x)
@@ -152,6 +161,14 @@ static HttpResult answer_metrics(Exchange *x)
         { "vl2_picture_cache_hits_total", "counter", "Tiles that were not encoded again.", (double)o.tiles.found },
         { "vl2_picture_cache_misses_total", "counter", "Tiles that were looked for and encoded.",
           (double)o.tiles.missed },
+        { "vl2_expert_rows_total", "counter", "Rows that routers gave to experts, over all layers.",
+          (double)o.experts.rows },
+        { "vl2_expert_busiest_ratio", "gauge",
+          "Rows of a layer's busiest expert over those of its mean one, averaged over layers, since the model was "
+          "opened.",
+          o.experts.busiest },
+        { "vl2_expert_unused_ratio", "gauge", "Share of experts that had no row since the model was opened.",
+          o.experts.unused },
         { "process_resident_memory_bytes", "gauge", "Resident memory.", (double)resident_bytes() },
         { "process_uptime_seconds", "gauge", "Time since the start.", (double)time(NULL) - x->server->opened_at },
     };
@@ -196,6 +213,7 @@ const Route *route_find(const char *method, const char *path, ApiError *e)
         if (strcmp(without_version(ROUTE[i].path), short_path) != 0) continue;
         if (strcmp(ROUTE[i].method, head ? "GET" : method) == 0) return &ROUTE[i];
         api_fail(e, 405, "method_not_allowed", "%s is for %s", ROUTE[i].path, ROUTE[i].method);
+        e->allow = strcmp(ROUTE[i].method, "GET") == 0 ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
         return NULL;
     }
     if (get && str_starts(short_path, MODEL_PATH)) return &ONE_MODEL;

@@ -16,6 +16,9 @@ Handler answer_tokenize, answer_detokenize, answer_apply_template;
 Handler answer_asset;
 bool asset_exists(const char *path);
 
+/* remote_picture.c: fetches what the request's pictures lack, within the limits of all of them together; waits. */
+bool get_remote_pictures(Exchange *x, Ask *a, ApiError *e);
+
 AskRules ask_rules(Server *s);
 /* The model that a request names, held. NULL and *e. */
 HostedModel *hold_model(Server *s, const char *name, ApiError *e);

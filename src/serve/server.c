@@ -21,6 +21,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "serve/fetch.h"
 #include "serve/routes.h"
 
 /* ---- what is noted ---- */
@@ -126,6 +127,25 @@ static bool check_rate(Exchange *x, ApiError *e)
     return false;
 }
 
+static HttpResult count_header(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    int *n = context;
+    (void)kind, (void)value;
+    *n += strcasecmp(name, "Content-Length") == 0 || strcasecmp(name, "Transfer-Encoding") == 0;
+    return MHD_YES;
+}
+
+/* A body of two lengths ends elsewhere for a proxy in front than it does here. */
+static bool check_framing(const Exchange *x, ApiError *e)
+{
+    int lengths = 0;
+    MHD_get_connection_values(x->connection, MHD_HEADER_KIND, count_header, &lengths);
+    const char *coding = MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "Transfer-Encoding");
+    if (lengths > 1) return api_fail(e, 400, "two_lengths", "the body has more than one length");
+    return !coding || strcasecmp(coding, "chunked") == 0 ||
+           api_fail(e, 400, "unknown_coding", "the Transfer-Encoding is not chunked");
+}
+
 static bool check_length(const Exchange *x, ApiError *e)
 {
     const char *length = MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "Content-Length");
@@ -159,11 +179,6 @@ static HttpResult redirect_to_base(Exchange *x)
     return queued;
 }
 
-static HttpResult answer_options(Exchange *x)
-{
-    return reply_text(x, 204, "text/plain", "", 0);
-}
-
 /* ---- a request ---- */
 
 static Exchange *exchange_open(Server *s, struct MHD_Connection *c)
@@ -187,7 +202,8 @@ static HttpResult begin(Exchange *x, const char *url, const char *method)
                  "this server answers to localhost alone: ask for that, or start it with --server-name or API keys");
         return reply_error(x, &e);
     }
-    if (strcmp(method, "OPTIONS") == 0) return answer_options(x);
+    if (!check_framing(x, &e)) return reply_error(x, &e);
+    if (strcmp(method, "OPTIONS") == 0) return reply_options(x);
     if (!x->url) return api_fail(&e, 404, "unknown_path", "there is nothing at this path"), reply_error(x, &e);
     x->route = route_find(method, x->url, &e);
     if (!x->route || !check_key(x, &e) || !check_rate(x, &e) || !check_length(x, &e)) return reply_error(x, &e);
@@ -346,6 +362,24 @@ static bool open_first_model(Server *s, Error *e)
     return true;
 }
 
+/* Before anything else is opened: a wrong list is an error at once. */
+static bool open_hosts(Server *s, Error *e)
+{
+    if (!s->options.image_hosts) return true;
+    if (!(s->image_hosts = image_hosts_open(s->options.image_hosts, e))) return fail_in(e, "--image-hosts");
+    if (fetch_open(e)) return true;
+    image_hosts_close(s->image_hosts);
+    s->image_hosts = NULL;
+    return fail_in(e, "--image-hosts");
+}
+
+static void close_hosts(Server *s)
+{
+    if (!s->image_hosts) return;
+    image_hosts_close(s->image_hosts);
+    fetch_close();
+}
+
 Server *server_open(const ServerOptions *o, Error *e)
 {
     Server *s = xcalloc(1, sizeof *s);
@@ -356,8 +390,8 @@ Server *server_open(const ServerOptions *o, Error *e)
     s->metrics = metrics_open();
     s->keys = keys_open(o->key, o->n_keys, o->requests_per_minute);
     s->models = hosted_open(o->model, o->n_models, &o->engine, o->most_model_bytes);
-    if (open_first_model(s, e) && (s->worker = worker_open(keys_count(s->keys), o->most_queued, e)) != NULL &&
-        start_http(s, e))
+    if (open_hosts(s, e) && open_first_model(s, e) &&
+        (s->worker = worker_open(keys_count(s->keys), o->most_queued, e)) != NULL && start_http(s, e))
         return s;
     server_close(s);
     return NULL;
@@ -389,6 +423,7 @@ void server_close(Server *s)
     if (s->options.unix_socket && s->listening >= 0) unlink(s->options.unix_socket);
     hosted_close(s->models);
     keys_close(s->keys);
+    close_hosts(s);
     metrics_close(s->metrics);
     free(s);
 }

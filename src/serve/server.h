@@ -35,6 +35,8 @@ typedef struct {
     int most_pictures, most_side;
     size_t most_pixels;
     bool exif_rotate;
+    const char *image_hosts; /* from where pictures may be fetched (image_hosts.h); NULL: from nowhere */
+    double image_seconds;    /* the most that fetching those of a request may take */
 
     bool log_json;
     Log log; /* from several threads */

@@ -153,7 +153,8 @@ HttpResult answer_apply_template(Exchange *x)
     ApiError e;
     Ask a = { 0 };
     const AskRules rules = ask_rules(x->server);
-    if (read_body(x, &body, &m, &e) && ask_read_chat(&a, body, &rules, &e)) v = template_json(m, &a, &e);
+    if (read_body(x, &body, &m, &e) && ask_read_chat(&a, body, &rules, &e) && get_remote_pictures(x, &a, &e))
+        v = template_json(m, &a, &e);
     ask_free(&a);
     return finish(x, body, m, v, &e);
 }

@@ -3,10 +3,13 @@
 #include "fuzz_support.h"
 #include "serve/ask.h"
 #include "serve/data_url.h"
+#include "serve/image_hosts.h"
 #include "support.h"
 #include "text/answer_format.h"
 
-static const AskRules RULES = { .sampling = { .top_p = 1, .repetition_penalty = 1 }, .most_pictures = 3 };
+static const AskRules RULES = { .sampling = { .top_p = 1, .repetition_penalty = 1 },
+                                .most_pictures = 3,
+                                .remote_pictures = true };
 
 static const char *const WORDS[] = {
     "null",
@@ -43,6 +46,7 @@ static const char *const WORDS[] = {
     "\"maxLength\":",
     "9999999999",
     "data:",
+    "\"http://a/\"",
     ";base64,",
     "%41",
     "====",
@@ -60,6 +64,17 @@ static void check_api_error(const ApiError *e)
     json_decref(v);
 }
 
+/* As if what stands elsewhere had come. */
+static void put_pictures(Ask *a)
+{
+    for (int i = 0; i < a->n_remote; i++) {
+        Str bytes = { 0 };
+        str_puts(&bytes, "picture");
+        ask_put_picture(a, i, &bytes);
+    }
+    for (int i = 0; i < a->n_pictures; i++) require(a->picture[i].n > 0);
+}
+
 static void fuzz_asks(const char *good, bool (*read)(Ask *, const json_t *, const AskRules *, ApiError *))
 {
     Rng r = { 11, 0 };
@@ -73,9 +88,10 @@ static void fuzz_asks(const char *good, bool (*read)(Ask *, const json_t *, cons
         str_puts(&s, good);
         mutate_text(&r, &s, WORDS, N_WORDS, 3);
         json_t *body = json_loadb(s.text, s.n, JSON_DECODE_ANY | JSON_ALLOW_NUL, &ignored);
-        if (body && read(&a, body, &RULES, &e))
+        if (body && read(&a, body, &RULES, &e)) {
             taken++;
-        else if (body)
+            put_pictures(&a);
+        } else if (body)
             check_api_error(&e);
         ask_free(&a);
         json_decref(body);
@@ -123,6 +139,34 @@ static void data_urls_of_any_form(void **state)
     }
 }
 
+/* Of a list that is taken each question has an answer; none of them lets in what is not a host. */
+static void host_lists_of_any_form(void **state)
+{
+    static const char *const HOST_WORDS[] = { "*",  ".",  ":",  "/",   "[",         "]",
+                                              ", ", "::", "/8", ":80", "localhost", "10.0.0.1" };
+    (void)state;
+    Rng r = { 14, 0 };
+    int taken = 0;
+    const int rounds = test_rounds(4000) * fuzz_rounds();
+    for (int i = 0; i < rounds; i++) {
+        Str s = { 0 };
+        Error e;
+        str_puts(&s, "example.com:8443, *.b.example, 10.0.0.0/8:90, [fd00::1]:90, fe80::/10");
+        mutate_text(&r, &s, HOST_WORDS, sizeof HOST_WORDS / sizeof *HOST_WORDS, 2);
+        ImageHosts *h = image_hosts_open(s.text, &e);
+        if (h) {
+            taken++;
+            require(!image_hosts_allow(h, "", 80));
+            image_hosts_allow(h, "10.1.2.3", 90);
+            image_hosts_allow(h, s.text, 8443);
+        } else
+            check_error(&e);
+        image_hosts_close(h);
+        str_free(&s);
+    }
+    assert_true(taken > rounds / 100);
+}
+
 static void schemas_of_any_form(void **state)
 {
     static GrammarState s[2];
@@ -164,4 +208,4 @@ static void schemas_of_any_form(void **state)
 }
 
 TEST_MAIN(TEST(chats_of_any_form), TEST(completions_of_any_form), TEST(data_urls_of_any_form),
-          TEST(schemas_of_any_form))
+          TEST(host_lists_of_any_form), TEST(schemas_of_any_form))

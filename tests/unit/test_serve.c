@@ -662,59 +662,90 @@ static void models_are_opened_when_asked_for_within_memory(void **state)
     server_close(s);
 }
 
-/* ---- bytes that are no HTTP, or hardly ---- */
-
-static void no_bytes_stop_the_server(void **state)
+/* By its own, and with that of its model in front; one name of the list is what an answer calls it. */
+static void adapters_have_two_names(void **state)
 {
-    static const char *const RAW[] = {
-        "",
-        "\r\n\r\n",
-        "hello\r\n\r\n",
-        "GET",
-        "GET / HTTP/9.9\r\n\r\n",
-        "GET /\r\n\r\n",
-        "GET  / HTTP/1.1\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
-        "GET / HTTP/1.0\r\n\r\n",
-        "GET http://localhost/health HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        "GET /%00%2e%2e/x HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        "POST " CHAT " HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
-        "POST " CHAT " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
-        "POST " CHAT " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        "POST " CHAT " HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-        "POST " CHAT " HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n",
-        "POST " CHAT " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
-        "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-    };
     (void)state;
     ServerOptions o = server_defaults(MODEL);
-    o.connection_seconds = 1;
+    static const char *adapter[1];
+    adapter[0] = model_file("micro-mha", "lora");
+    const HostedName name[] = {
+        { .name = "plain", .path = model_file("micro-mha", "") },
+        { .name = "tuned", .path = model_file("micro-mha", ""), .lora = adapter, .n_lora = 1, .base = "plain" }
+    };
+    o.model = name;
+    o.n_models = 2;
     Server *s = open_server(&o);
-    for (size_t i = 0; i < sizeof RAW / sizeof *RAW; i++) {
-        const int fd = connect_to(s);
-        send_bytes(fd, RAW[i], strlen(RAW[i]));
-        shutdown(fd, SHUT_WR);
-        HttpReply r = read_reply(fd);
-        if (r.status >= 500 && r.status != 505) fail_msg("%s: %d", RAW[i], r.status);
-        free_reply(&r);
+    static const char *const CALLED[] = { "tuned", "plain:tuned" };
+    for (int i = 0; i < 2; i++) {
+        char body[256];
+        snprintf(body, sizeof body, "{" HELLO ",\"max_tokens\":2,\"model\":\"%s\"}", CALLED[i]);
+        json_t *v = ask_json(s, "POST", CHAT, body, 200);
+        assert_string_equal(json_string_value(json_object_get(v, "model")), "tuned");
+        json_decref(v);
     }
-    Str many = { 0 };
-    str_puts(&many, "GET /health HTTP/1.1\r\nHost: localhost\r\n");
-    for (int i = 0; i < 10000; i++) str_printf(&many, "X-%d: a\r\n", i);
-    str_puts(&many, "\r\n");
-    int fd = connect_to(s);
-    send_bytes(fd, many.text, many.n);
-    HttpReply r = read_reply(fd);
-    assert_true(r.status == 0 || r.status == 431 || r.status == 413);
+    json_t *v = ask_json(s, "GET", "/v1/models/plain:tuned", NULL, 200);
+    assert_string_equal(json_string_value(json_object_get(v, "id")), "tuned");
+    assert_string_equal(json_string_value(json_object_get(v, "parent")), "plain");
+    assert_string_equal(json_string_value(json_array_get(json_object_get(v, "aliases"), 0)), "plain:tuned");
+    json_decref(v);
+    json_decref(ask_json(s, "POST", CHAT, "{" HELLO ",\"model\":\"tuned:plain\"}", 404));
+    json_decref(ask_json(s, "POST", CHAT, "{" HELLO ",\"model\":\"plain:\"}", 404));
+    server_close(s);
+}
+
+/* ---- what operators see ---- */
+
+/* Every vl2_... and process_... of a text is a name of a line of /metrics. Returns how many there were. */
+static int assert_metrics_exist(const char *metrics, const char *file)
+{
+    char *text, line[128];
+    size_t n;
+    Error e;
+    int count = 0;
+    if (!file_read(file, 1 << 20, &text, &n, &e)) fail_msg("%s", e.text);
+    for (const char *at = text; *at;) {
+        const size_t length = strspn(at, "abcdefghijklmnopqrstuvwxyz0123456789_");
+        if ((str_starts(at, "vl2_") || str_starts(at, "process_")) && length > strlen("vl2_")) {
+            snprintf(line, sizeof line, "\n%.*s", (int)length, at);
+            const char *found = strstr(metrics, line);
+            while (found && !strchr("{ ", found[strlen(line)])) found = strstr(found + 1, line);
+            if (!found) fail_msg("%s: there is no metric%s", file, line);
+            count++;
+        }
+        at += length ? length : 1;
+    }
+    free(text);
+    return count;
+}
+
+static void documented_metrics_exist(void **state)
+{
+    static const char *const FILES[] = { "docs/serving.md", "packaging/vl2-alerts.yml", "packaging/grafana.json" };
+    (void)state;
+    const ServerOptions o = server_defaults(MODEL);
+    Server *s = open_server(&o);
+    json_decref(ask_json(s, "POST", CHAT, "{" HELLO ",\"max_tokens\":2}", 200));
+    HttpReply r = ask(s, "GET", "/metrics", NULL);
+    for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++)
+        assert_true(assert_metrics_exist(r.body.text, FILES[i]) >= 7);
     free_reply(&r);
-    str_free(&many);
-    fd = connect_to(s); /* a client that never ends its request is shown out */
-    send_bytes(fd, "GET /health HT", 14);
-    const double begin = clock_now();
-    r = read_reply(fd);
-    assert_true(r.status != 200 && clock_now() - begin < 15);
-    free_reply(&r);
-    json_decref(ask_json(s, "GET", "/health", NULL, 200));
+    server_close(s);
+}
+
+/* Every row goes to top_k experts in every layer that has some; the busiest expert has at least the mean. */
+static void routed_rows_are_counted(void **state)
+{
+    (void)state;
+    const ServerOptions o = server_defaults(MODEL);
+    Server *s = open_server(&o);
+    assert_true(metric(s, "vl2_expert_rows_total") == 0);
+    json_t *v = ask_json(s, "POST", CHAT, "{" HELLO ",\"ignore_eos\":true,\"max_tokens\":5}", 200);
+    const double rows = number_at(v, "usage", "prompt_tokens") + 4, routed = metric(s, "vl2_expert_rows_total");
+    assert_true(routed > 0 && fmod(routed, rows) == 0);
+    assert_true(metric(s, "vl2_expert_busiest_ratio") >= 1);
+    assert_true(metric(s, "vl2_expert_unused_ratio") >= 0 && metric(s, "vl2_expert_unused_ratio") < 1);
+    json_decref(v);
     server_close(s);
 }
 
@@ -747,6 +778,7 @@ TEST_MAIN(TEST(served_equals_alone), TEST(served_in_slices_equals_alone), TEST(a
           TEST(formats_hold_whatever_the_model_says), TEST(second_turns_encode_no_picture),
           TEST(templates_tell_tokens_and_tiles), TEST(keys_open_the_door), TEST(pages_of_others_need_leave),
           TEST(limits_are_kept_and_named), TEST(draining_ends_what_runs_and_begins_nothing), TEST(keys_take_turns),
-          TEST(models_are_opened_when_asked_for_within_memory), TEST(no_bytes_stop_the_server),
-          TEST(broken_bodies_are_refused), TEST(a_client_that_leaves_is_cancelled),
-          TEST(wrong_requests_get_the_right_error), TEST(a_prompt_over_the_context_names_the_counts))
+          TEST(models_are_opened_when_asked_for_within_memory), TEST(adapters_have_two_names),
+          TEST(documented_metrics_exist), TEST(routed_rows_are_counted), TEST(broken_bodies_are_refused),
+          TEST(a_client_that_leaves_is_cancelled), TEST(wrong_requests_get_the_right_error),
+          TEST(a_prompt_over_the_context_names_the_counts))

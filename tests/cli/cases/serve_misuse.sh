@@ -8,3 +8,6 @@ vl2 serve -m micro-mha --add-adapter micro-mha=x; echo $?
 vl2 serve -m nothing; echo $?
 vl2 serve -m micro-mha --unix-socket "$(printf %0200d 0)"; echo $?
 vl2 serve -m micro-mha --tls-cert nothing.pem --tls-key nothing.pem; echo $?
+vl2 serve -m micro-mha --add-adapter other:x=y; echo $?
+vl2 serve -m micro-mha --add-adapter micro-mha:=y; echo $?
+vl2 serve -m micro-mha --image-hosts http://example.com; echo $?
