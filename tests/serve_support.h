@@ -18,23 +18,21 @@ static inline ServerOptions server_defaults(const char *model)
 {
     static HostedName name;
     name = (HostedName){ .name = "micro", .path = model_file(model, "") };
-    return (ServerOptions){ .host = "127.0.0.1",
-                            .base_path = "",
-                            .most_connections = 256,
-                            .connection_seconds = 20,
-                            .most_body = 16 << 20,
-                            .most_queued = 64,
-                            .model = &name,
-                            .n_models = 1,
-                            .engine = { .compute = "f32",
-                                        .threads = 1,
-                                        .sequences = 4,
-                                        .speculate = 4,
-                                        .cpu = tested_cpu() },
-                            .sampling = VL2_GREEDY,
-                            .most_pictures = 16,
-                            .most_side = 16384,
-                            .most_pixels = 100000000 };
+    return (ServerOptions){
+        .host = "127.0.0.1",
+        .base_path = "",
+        .most_connections = 256,
+        .connection_seconds = 20,
+        .most_body = 16 << 20,
+        .most_queued = 64,
+        .model = &name,
+        .n_models = 1,
+        .engine = { .compute = "f32", .threads = 1, .sequences = 4, .speculate = 4, .cpu = tested_cpu() },
+        .sampling = VL2_GREEDY,
+        .most_pictures = 16,
+        .most_side = 16384,
+        .most_pixels = 100000000
+    };
 }
 
 static inline Server *open_server(const ServerOptions *o)
