@@ -48,7 +48,7 @@ static void pictures_and_boxes_are_seen_in_a_browser(void **state)
     assert_int_equal(make_benchmarks_main(5, argv), 0);
     write_report(&f);
     snprintf(page, sizeof page, "file://%s/report.html", f.folder);
-    screenshot(&f, name, page, (Size){ 1000, 1150 }, 1000, "evaluation", &i);
+    screenshot(&f, name, page, (Size){ 1000, 1500 }, 1000, "evaluation", &i);
     const int picture = count_colour(&i, 90, 90, 90), right = count_colour(&i, 0x1a, 0x98, 0x50);
     const int said = count_colour(&i, 0xd7, 0x30, 0x1f);
     printf("# %d pixels of pictures, %d of right boxes, %d of answered boxes\n", picture, right, said);
