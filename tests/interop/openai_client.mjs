@@ -4,14 +4,16 @@ import { readFileSync } from "node:fs";
 import assert from "node:assert/strict";
 import OpenAI from "openai";
 import { inGolden, plan, promise, serveMicro } from "./support.mjs";
+import { metric, until } from "./live_server.mjs";
 
 /** A server and a client of it; ends with stop(). */
 async function serve(...options) {
-    const { base, stop } = await serveMicro(...options);
-    return { base, stop, client: new OpenAI({ baseURL: `${base}v1`, apiKey: "any", maxRetries: 0 }) };
+    const server = await serveMicro(...options);
+    return { ...server, client: new OpenAI({ baseURL: `${server.base}v1`, apiKey: "any", maxRetries: 0 }) };
 }
 
-const { base, stop, client } = await serve();
+const server = await serve();
+const { base, client } = server;
 const model = "micro";
 const user = (content) => [{ role: "user", content }];
 const chat = (more, options) =>
@@ -30,13 +32,6 @@ async function together(stream) {
     const chunks = [];
     for await (const chunk of stream) chunks.push(chunk);
     return { chunks, text: chunks.map((c) => c.choices[0]?.delta?.content ?? "").join("") };
-}
-const metric = async (name) =>
-    Number((await (await fetch(`${base}metrics`)).text()).match(new RegExp(`^${name} (.*)$`, "m"))[1]);
-async function eventually(check) {
-    for (const end = Date.now() + 20000; Date.now() < end; await new Promise((r) => setTimeout(r, 50)))
-        if (await check()) return;
-    assert.fail("not in 20 s");
 }
 
 const { BadRequestError, NotFoundError, AuthenticationError, RateLimitError, APIUserAbortError } = OpenAI;
@@ -215,20 +210,20 @@ const PROMISES = [
         assert.equal(e.param, "model");
     }],
     ["an_abort_ends_the_work", async () => {
-        const before = await metric("vl2_cancelled_total");
+        const before = await metric(server, "vl2_cancelled_total");
         const controller = new AbortController();
         const answer = chat(long, { signal: controller.signal });
         setTimeout(() => controller.abort(), 100);
         await assert.rejects(answer, APIUserAbortError);
-        await eventually(async () => (await metric("vl2_cancelled_total")) === before + 1);
+        await until(async () => (await metric(server, "vl2_cancelled_total")) === before + 1, "the server counts it");
     }],
     ["an_aborted_stream_ends_the_work", async () => {
-        const before = await metric("vl2_cancelled_total");
+        const before = await metric(server, "vl2_cancelled_total");
         const stream = await chat({ ...long, stream: true });
         let events = 0;
         for await (const _ of stream) if (++events === 3) break;
-        await eventually(async () => (await metric("vl2_cancelled_total")) === before + 1);
-        assert.equal(await metric("vl2_answers_running"), 0);
+        await until(async () => (await metric(server, "vl2_cancelled_total")) === before + 1, "the server counts it");
+        assert.equal(await metric(server, "vl2_answers_running"), 0);
     }],
     ["twenty_at_once_are_answered_as_one", async () => {
         const alone = text(await chat({ max_tokens: 16 }));
@@ -271,5 +266,5 @@ const PROMISES = [
 ];
 
 for (const [name, check] of PROMISES) await promise(name, async () => void (await check()));
-await stop();
+await server.stop();
 plan();

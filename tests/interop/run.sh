@@ -37,7 +37,7 @@ for program in huggingface_gguf llama_cpp openai_client vlmevalkit_client; do
         continue
     fi
     mkdir -p build/npm
-    cp tests/interop/*.mjs build/npm/ # Node looks for packages beside the program
+    cp tests/*.mjs tests/interop/*.mjs build/npm/ # Node looks for packages beside the program
     mkdir "$tmp/$program"
     node "build/npm/$program.mjs" "$1" "$golden" "$tmp/$program" || status=1
 done

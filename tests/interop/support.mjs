@@ -1,43 +1,22 @@
-// support.mjs - what the programs of this folder share: TAP, vl2 as a command and as a server, safetensors as it writes them.
-import { execFileSync, spawn } from "node:child_process";
+// support.mjs - what the programs of this folder share: vl2 as a command and as a server, safetensors as it writes them.
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import { startServer } from "./live_server.mjs";
 
 export const [vl2Program, golden, scratch] = process.argv.slice(2);
 export const MODELS = ["micro-mha-f32", "micro-mla", "micro-mla-noaux"];
-
-let count = 0;
-
-/** One line of TAP; what `check` returns is printed above it, what it throws fails the promise. */
-export async function promise(name, check) {
-    count++;
-    try {
-        for (const line of (await check()) ?? []) console.log(`# ${line}`);
-        console.log(`ok ${count} - ${name}`);
-    } catch (e) {
-        console.log(`# ${String(e.stack ?? e).replaceAll("\n", "\n# ")}`);
-        console.log(`not ok ${count} - ${name}`);
-        process.exitCode = 1;
-    }
-}
-
-export const plan = () => console.log(`1..${count}`);
+export { plan, promise } from "./tap.mjs";
 
 /** What vl2 prints with these arguments, with a text as its standard input or without. */
 export const vl2With = (input, ...args) => execFileSync(vl2Program, args, { input, encoding: "utf8", maxBuffer: 1 << 26 });
 export const vl2 = (...args) => vl2With("", ...args);
 
-/** A server of a micro model on a free port: where it is, and what ends it. */
+/** A server of a micro model: where it is, without a slash at its end and with, and what ends it. */
 export async function serveMicro(...options) {
-    const args = ["serve", "-m", inGolden("micro-mla-noaux"), "--name", "micro", "-p", "0", "--threads", "1", ...options];
-    const child = spawn(vl2Program, args, { stdio: ["ignore", "ignore", "pipe"] });
-    const said = await new Promise((resolve, reject) => {
-        let text = "";
-        child.stderr.on("data", (part) => ((text += part).includes("listens on") ? resolve(text) : 0));
-        child.on("exit", () => reject(new Error(text)));
-    });
-    const stop = () => new Promise((done) => child.once("exit", done) && child.kill());
-    return { base: said.match(/http:\/\/\S+/)[0], stop };
+    const model = ["-m", inGolden("micro-mla-noaux"), "--name", "micro", "--threads", "1"];
+    const { url, stop } = await startServer(vl2Program, ...model, ...options);
+    return { url, base: `${url}/`, stop };
 }
 
 /** Where a model or file of the reference set is; an absolute path stays. */
