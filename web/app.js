@@ -1,7 +1,7 @@
 // app.js - the page: what its controls do. The conversation that is shown, and the one answer that is in the making.
-import { addTurn, lastQuestion, newTalk, picturesOf, removeTurn, showBranch, shownPath } from './talk.js';
-import { at, copyText, el, showStatus } from './dom.js';
-import { clearComposer, composed, count, showHint, startComposer, takeExample, takePicturesFromOutside } from './composer.js';
+import { addTurn, lastQuestion, newTalk, picturesOf, showBranch, shownPath, takeOut, takeOutAnswer } from './talk.js';
+import { at, copyText, el, showStatus, smallButton } from './dom.js';
+import { clearComposer, composed, count, setMode, showHint, startComposer, takeExample, takePicturesFromOutside } from './composer.js';
 import { drawList, exportTalks, importTalks, keepTalk, showAsCurrent, startList } from './list.js';
 import { EXAMPLES, examplePictures } from './examples.js';
 import { fillTurn, makeRequest } from './asking.js';
@@ -9,6 +9,7 @@ import { language, setLanguage, t, translatePage } from './language.js';
 import { models, props } from './server.js';
 import { nameOfDataUrl, needPictures } from './pictures.js';
 import { openEditor, putText, turnElements } from './turns.js';
+import { icon, putIcons } from './icons.js';
 import { RECIPES, recipe } from './recipe.js';
 import { apiKey } from './store.js';
 import { drawSettings } from './settings.js';
@@ -30,19 +31,26 @@ const goToEnd = () => { at('turns').scrollTop = at('turns').scrollHeight; };
 function changingTurns(change) {
   const follow = isAtEnd();
   change();
-  if (follow) goToEnd();
+  if (follow && talk.last) goToEnd();
   at('newest').hidden = isAtEnd();
 }
 
+const KIND_OF_EXAMPLE = { ask: 'modeAsk', locate: 'modeLocate', describe: 'modeDescribe', same: 'modeSame' };
+
 const exampleButton = example => {
-  const text = example[language()]?.split('\n').at(-1) ?? t('modeSame'); // of several lines the question
+  const text = example[language()]?.split('\n').at(-1) ?? t('sameHint'); // of several lines the question
   return el('li', {}, el('button', { type: 'button', onclick: () => useExample(example) },
-    el('img', { src: `examples/${example.files[0]}`, alt: '' }),
-    el('span', {}, example.mode === 'locate' ? `${t('modeLocate')}: ${text}` : text)));
+    el('span', { class: 'pictures' }, example.files.map(name => el('img', { src: `examples/${name}`, alt: '' }))),
+    el('small', {}, t(KIND_OF_EXAMPLE[example.mode])), el('span', {}, text)));
 };
 
-const welcome = () => el('div', { class: 'welcome' }, el('h2', {}, t('welcome')), el('p', { class: 'dim' }, t('welcomeMore')),
-  el('h3', {}, t('examples')), el('ul', { class: 'examples' }, EXAMPLES.map(exampleButton)));
+const BUILT_IN = 'default'; // the name of the model that comes with the program
+
+const welcome = () => el('div', { class: 'welcome' },
+  el('h2', {}, t('welcome')), el('p', { class: 'dim' }, t('welcomeMore')),
+  el('button', { type: 'button', class: 'target', onclick: () => at('pick').click() }, icon('picture'), t('dropOrPick')),
+  el('h3', {}, t('examples')), at('model').value === BUILT_IN && el('p', { class: 'dim' }, t('smallModel')),
+  el('ul', { class: 'examples' }, EXAMPLES.map(exampleButton)));
 
 function showContext(path) {
   const used = path.findLast(turn => turn.usage)?.usage.total_tokens ?? 0;
@@ -55,8 +63,9 @@ function showContext(path) {
 }
 
 function showTalk() {
-  const path = shownPath(talk);
+  const path = shownPath(talk), hadFocus = at('turns').contains(document.activeElement);
   changingTurns(() => at('turns').replaceChildren(...(path.length ? turnElements(talk, path, ACTIONS) : [welcome()])));
+  if (hadFocus) at('turns').focus({ preventScroll: true }); // what had it was made anew
   showContext(path);
 }
 
@@ -65,13 +74,15 @@ async function openTalk(other) {
   await needPictures(picturesOf(talk));
   showAsCurrent(talk);
   showTalk();
-  goToEnd();
+  if (talk.last) goToEnd();
+  else at('turns').scrollTop = 0;
   count();
 }
 
 function startOver() {
   openTalk(null);
   clearComposer();
+  setMode('ask');
   showStatus(t('resetDone'));
   if (isNarrow()) toggleList(false);
   at('entry').focus();
@@ -79,7 +90,7 @@ function startOver() {
 
 async function useExample(example) {
   const pictures = await holdSending(() => examplePictures(example));
-  await takeExample({ mode: example.mode, text: example[language()] }, pictures);
+  await takeExample({ ...example, text: example[language()] }, pictures);
 }
 
 // ---- an answer in the making ----
@@ -111,40 +122,58 @@ function errorText(error) {
   return error instanceof TypeError ? t('gone') : error.message;
 }
 
+// What can be done about an error, as a button.
+function wayOutOf(error, tryAgain) {
+  if (error.status === 401) return { text: t('openSettings'), act: openSettings };
+  if (error.code === 'context_length_exceeded') return { text: t('newTalk'), act: startOver };
+  return error instanceof TypeError ? { text: t('tryAgain'), act: tryAgain } : null;
+}
+
+const showError = (error, tryAgain) => showStatus(errorText(error), true, wayOutOf(error, tryAgain));
+
 function fail(turn, error) {
   if (error.name === 'AbortError') {
     turn.finish = 'cancelled';
     return showStatus(t('stopDone'));
   }
   turn.error = errorText(error);
-  showStatus(turn.error, true);
+  showError(error, () => ACTIONS.again(turn));
 }
 
-// Markdown is made anew once a frame at most.
+const PAUSE = 3; // times as long as the painting before
+
+// Markdown is made anew once a frame at most, and for a quarter of the time, however long the answer gets.
 function painter(turn) {
-  let waits = false, begun = false;
+  let waits = false, due = false, begun = false;
+  const paint = () => {
+    const from = performance.now(), root = at('turns').querySelector(`.running[data-turn="${turn.id}"]`);
+    due = false;
+    if (root && running?.talk === talk) changingTurns(() => putText(root, turn));
+    setTimeout(() => { waits = false; if (due) request(); }, PAUSE * (performance.now() - from));
+  };
+  const request = () => {
+    due = true;
+    if (!waits) requestAnimationFrame(paint);
+    waits = true;
+  };
   return () => {
-    if (waits) return;
     if (!begun) showProgress(t('generating'));
-    begun = waits = true;
-    requestAnimationFrame(() => {
-      const root = at('turns').querySelector(`.running[data-turn="${turn.id}"]`);
-      waits = false;
-      if (root && running?.talk === talk) changingTurns(() => putText(root, turn));
-    });
+    begun = true;
+    request();
   };
 }
 
 // `turn`: the answer, new or to be continued; `end`: the last turn that is sent.
 async function makeAnswer(turn, end) {
   const abort = new AbortController(), owner = talk;
-  Object.assign(turn, { finish: null, error: null, boxes: null });
+  Object.assign(turn, { finish: null, error: null, boxes: null, model: at('model').value });
   showRunning({ abort, talk, turn });
+  keepTalk(owner);
   showTalk();
   goToEnd();
   showProgress(t('generating'));
   try {
-    const { request, shown, forgotten } = await makeRequest(owner, end, at('model').value, end === turn);
+    const { request, shown, forgotten } = await makeRequest(owner, end, turn.model, end === turn);
     turn.shown = shown;
     lastRequest = request;
     await fillTurn(turn, request, abort.signal, {
@@ -183,24 +212,34 @@ const ACTIONS = {
     if (!running) await answerTo(addTurn(talk, turn.parent, 'user', { text, pictures: turn.pictures }));
   },
   async again(turn) {
-    if (!running) await answerTo(talk.turns[turn.parent]);
+    if (running) return;
+    if (turn.error && turn.id === talk.last) takeOutAnswer(talk, turn);
+    await answerTo(talk.turns[turn.parent]);
   },
   async resume(turn) {
     if (!running) await makeAnswer(turn, turn);
   },
-  async removeLast() {
+  async takeOut(question) {
     if (running) return;
-    removeTurn(talk, lastQuestion(talk));
+    const owner = talk, before = structuredClone({ turns: talk.turns, last: talk.last });
+    takeOut(talk, question);
     await keepTalk(talk);
     showTalk();
-    showStatus(t('removeDone'));
+    showStatus(t('removeDone'), false, { text: t('undo'), act: () => putBack(owner, before) });
   },
+  removeLast: () => ACTIONS.takeOut(lastQuestion(talk)),
   show(turn) {
     showBranch(talk, turn);
     keepTalk(talk);
     showTalk();
   },
 };
+
+async function putBack(owner, before) {
+  Object.assign(owner, before);
+  await keepTalk(owner);
+  if (owner === talk) showTalk();
+}
 
 function editLast() {
   const question = lastQuestion(talk);
@@ -213,16 +252,31 @@ function editLast() {
 async function readModel() {
   about = await props(at('model').value);
   showContext(shownPath(talk));
+  if (!talk.last) showTalk(); // what is said of the model beside the examples
   count();
 }
 
+async function chooseModel() {
+  localStorage.setItem('vl2.model', at('model').value);
+  await readModel();
+}
+
+function showModels(list) {
+  const before = localStorage.getItem('vl2.model');
+  at('model').replaceChildren(...list.map(m => el('option', { value: m.id }, m.id)));
+  if (list.some(m => m.id === before)) at('model').value = before;
+}
+
+const AWAY = 5000; // until an absent server is asked again
+
 async function readServer() {
   try {
-    const list = await models();
-    at('model').replaceChildren(...list.map(m => el('option', { value: m.id }, m.id)));
+    showModels(await models());
     await readModel();
+    showStatus('');
   } catch (error) {
-    showStatus(errorText(error), true);
+    showError(error, readServer);
+    if (error instanceof TypeError) setTimeout(readServer, AWAY);
   }
 }
 
@@ -233,9 +287,9 @@ const pageUrl = () => new URL('.', location.href).href.replace(/\/$/, '');
 function showCode(kind) {
   const text = lastRequest && recipe(kind, lastRequest, nameOfDataUrl, pageUrl(), apiKey() !== '');
   at('code-text').textContent = text ?? t('noRequest');
-  at('code-kinds').replaceChildren(...RECIPES.map(name => el('button', { type: 'button', class: 'small',
-    'aria-pressed': String(name === kind), onclick: () => showCode(name) }, name)),
-  el('button', { type: 'button', class: 'small', disabled: !text, onclick: () => copyText(text) }, t('copy')));
+  at('code-kinds').replaceChildren(
+    ...RECIPES.map(name => smallButton(name, () => showCode(name), { 'aria-pressed': String(name === kind) })),
+    smallButton(t('copy'), () => copyText(text), { disabled: !text }));
 }
 
 function openCode() {
@@ -263,6 +317,7 @@ const isNarrow = () => matchMedia('(max-width: 48rem)').matches;
 function toggleList(on = document.body.classList.contains('no-list')) {
   document.body.classList.toggle('no-list', !on);
   at('list-button').setAttribute('aria-expanded', String(on));
+  at('shade').hidden = !on; // seen where the list lies over the page
 }
 
 function openSearch() {
@@ -281,7 +336,7 @@ function pageKey(event) {
   const act = control && event.shiftKey && event.key.toLowerCase() === 'o' ? startOver
     : control && !event.shiftKey ? WITH_CONTROL[event.key]
       : event.key === '?' && !isTyping(event.target) ? openKeys : null;
-  if (event.key === 'Escape' && !document.querySelector('dialog[open]')) return stop();
+  if (event.key === 'Escape' && !document.querySelector('dialog[open]')) return running ? stop() : isNarrow() && toggleList(false);
   if (!act) return;
   event.preventDefault();
   act();
@@ -316,13 +371,13 @@ function startChoices() {
     document.documentElement.dataset.theme = e.target.value;
     localStorage.setItem('vl2.theme', e.target.value);
   };
-  at('model').onchange = readModel;
+  at('model').onchange = chooseModel;
   document.addEventListener('keychanged', readServer);
 }
 
 function startButtons() {
   const CLICKS = { 'new-talk': startOver, stop, 'code-button': openCode, 'settings-button': openSettings, 'keys-button': openKeys,
-    newest: goToEnd, export: exportTalks, import: () => at('import-file').click(), 'list-button': () => toggleList() };
+    newest: goToEnd, shade: () => toggleList(false), export: exportTalks, import: () => at('import-file').click(), 'list-button': () => toggleList() };
   for (const [id, act] of Object.entries(CLICKS)) at(id).addEventListener('click', () => act());
   at('composer').addEventListener('submit', e => { e.preventDefault(); send(); });
   at('entry').addEventListener('keydown', entryKey);
@@ -330,9 +385,12 @@ function startButtons() {
   at('import-file').onchange = async e => { await importTalks(e.target.files[0]); e.target.value = ''; };
   at('turns').addEventListener('scroll', () => { at('newest').hidden = isAtEnd(); });
   document.addEventListener('keydown', pageKey);
+  addEventListener('beforeunload', stop); // what was written so far is kept
+  addEventListener('pagehide', () => { if (running) keepTalk(running.talk); }); // where the former is not told, as on phones
 }
 
 async function start() {
+  putIcons(document);
   startChoices();
   startButtons();
   takePicturesFromOutside();
@@ -340,9 +398,12 @@ async function start() {
     tilesUpTo: () => about.tiles.most_pictures_cut });
   toggleList(!isNarrow());
   translateAll();
-  await startList(other => {
-    openTalk(other);
-    if (isNarrow()) toggleList(false);
+  await startList({
+    open(other) {
+      openTalk(other);
+      if (isNarrow()) toggleList(false);
+    },
+    removed(other) { if (running?.talk === other) stop(); },
   });
   await readServer();
 }

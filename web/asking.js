@@ -3,6 +3,7 @@
 import { messagesOf, pathTo } from './talk.js';
 import { samplingFields, settingOf } from './settings.js';
 import { streamChat, template } from './server.js';
+import { OTHERS, tokensOf } from './likely.js';
 import { announce } from './dom.js';
 import { dataUrlOf, needPictures } from './pictures.js';
 
@@ -70,9 +71,11 @@ function speaker(turn) {
 // Fills `turn` until its end; `on` gets told: grown(), progress(p), wait(n).
 export async function fillTurn(turn, request, signal, on) {
   const voice = speaker(turn);
-  await streamChat(request, signal, {
-    text(piece) {
+  const withLikely = settingOf('probabilities') ? { ...request, logprobs: true, top_logprobs: OTHERS } : request;
+  await streamChat(withLikely, signal, {
+    text(piece, likely) {
       turn.text += piece;
+      if (likely.length) turn.tokens = [...turn.tokens ?? [], ...tokensOf(likely)];
       voice.more();
       on.grown();
     },

@@ -2,7 +2,9 @@
 //
 // A box: { label, group, box: [x1, y1, x2, y2] in 0..999, pixels: the same of the picture, picture: its number in the request }
 import { blobOf, canvasOf } from './pictures.js';
-import { copyText, download, el, svg } from './dom.js';
+import { copyText, download, el, smallButton, svg } from './dom.js';
+import { enlarge } from './enlarge.js';
+import { iconButton } from './icons.js';
 import { t } from './language.js';
 
 const COLOURS = ['#e6194b', '#1a8a35', '#4363d8', '#c25a00', '#911eb4', '#00807a', '#d6249f', '#7a5c00', '#b5483a', '#4b5bd6',
@@ -28,8 +30,12 @@ function boxShape(b, picture) {
 const LEAST_SHOWN = 320; // CSS pixels of the longer side
 const widthShown = picture => Math.round(picture.width * Math.max(1, LEAST_SHOWN / sideOf(picture)));
 
+const areaOf = ({ pixels: [x1, y1, x2, y2] }) => (x2 - x1) * (y2 - y1);
+
+// Small boxes lie over large ones, so that each can be pointed at.
 const layerOf = (picture, boxes, fields) =>
-  svg('svg', { viewBox: `0 0 ${picture.width} ${picture.height}`, ...fields }, boxes.map(b => boxShape(b, picture)));
+  svg('svg', { viewBox: `0 0 ${picture.width} ${picture.height}`, ...fields },
+    boxes.toSorted((a, b) => areaOf(b) - areaOf(a)).map(b => boxShape(b, picture)));
 
 // ---- files ----
 
@@ -77,24 +83,25 @@ const lineOf = b => `${b.label}  [${b.box.join(', ')}]  ${b.pixels.join(', ')} p
 const listItem = b => el('li', { 'data-group': b.group, tabindex: 0, class: 'box-line' },
   el('b', {}, b.label), ` [${b.box.join(', ')}] `, el('span', { class: 'dim' }, `${b.pixels.join(', ')} ${t('pixels')}`));
 
-function tools(layer, picture, boxes) {
+function tools(layer, picture, boxes, number) {
   const shown = el('input', { type: 'checkbox', checked: true, onchange: e => layer.classList.toggle('off', !e.target.checked) });
   const opacity = el('input', { type: 'range', min: 10, max: 100, value: 100,
     oninput: e => { layer.style.opacity = e.target.value / 100; } });
   return el('div', { class: 'tools' },
     el('label', {}, shown, ' ', t('showBoxes')), el('label', {}, t('opacity'), ' ', opacity),
-    Object.keys(FILES).map(kind => el('button', { type: 'button', class: 'small', 'aria-label': t('save', kind),
-      onclick: () => saveAs(kind, picture, boxes) }, kind)),
-    el('button', { type: 'button', class: 'small', onclick: () => copyText(boxes.map(lineOf).join('\n')) }, t('copyBoxes')));
+    iconButton('enlarge', t('enlarge', number), () => enlarge(picture, number, layer.cloneNode(true))),
+    Object.keys(FILES).map(kind => smallButton(kind, () => saveAs(kind, picture, boxes), { 'aria-label': t('save', kind) })),
+    smallButton(t('copyBoxes'), () => copyText(boxes.map(lineOf).join('\n'))));
 }
 
 // The picture with its boxes; `number`: what the conversation calls it.
 export function boxedPicture(picture, boxes, number) {
   const layer = layerOf(picture, boxes, { class: 'boxes', 'aria-hidden': 'true' });
   const alt = t('boxesOn', number, boxes.map(b => b.label).join(', '));
-  return el('figure', { class: 'boxed', 'data-picture': number },
-    el('div', { class: 'stage' }, el('img', { src: picture.url, width: widthShown(picture), alt }), layer),
-    tools(layer, picture, boxes),
+  const stage = el('div', { class: 'stage' }, el('img', { src: picture.url, alt }), layer);
+  stage.style.setProperty('--shown', `${widthShown(picture)}px`);
+  stage.style.setProperty('--ratio', picture.width / picture.height);
+  return el('figure', { class: 'boxed', 'data-picture': number }, stage, tools(layer, picture, boxes, number),
     el('ol', { 'aria-label': t('boxes') }, boxes.map(listItem)));
 }
 

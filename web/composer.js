@@ -41,9 +41,9 @@ export function clearComposer() {
 
 // ---- the same object ----
 
-async function markFirst() {
+async function markFirst(begin) {
   const [first] = trayPictures();
-  const rectangle = await askRectangle(first);
+  const rectangle = await askRectangle(first, begin);
   if (!rectangle) return setMode('ask');
   const name = first.name.replace(/(\.\w+)?$/, '-marked.png');
   await holdSending(async () =>
@@ -61,11 +61,11 @@ async function modeChosen() {
   showStatus(t('sameNeedsTwo'), true);
 }
 
-export async function takeExample({ mode: name, text }, pictures) {
+export async function takeExample({ mode: name, text, mark }, pictures) {
   setTray((await Promise.all(pictures.map(keepPicture))).map(p => p.id));
   at('entry').value = text ?? '';
   setMode(name);
-  if (name === 'same') await markFirst();
+  if (name === 'same') await markFirst(mark);
   at('entry').focus();
 }
 
@@ -112,7 +112,7 @@ async function countNow() {
     else if (!text) at('cost').textContent = '';
     else at('cost').textContent = t('textCost', await countTokens({ model: about.model(), content: text }, counting.signal));
   } catch (error) {
-    if (error.name !== 'AbortError') at('cost').textContent = error.message;
+    if (error.name !== 'AbortError') at('cost').textContent = error instanceof TypeError ? '' : error.message;
   }
 }
 

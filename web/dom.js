@@ -1,4 +1,6 @@
-// dom.js - elements made from script. Text is only ever put in as text; markup comes from markdown.js alone.
+// dom.js - elements made from script, and what the page says of itself. Text is only ever put in as text; markup comes from
+// markdown.js alone.
+import { t } from './language.js';
 
 export const at = id => document.getElementById(id);
 
@@ -11,7 +13,7 @@ function put(node, name, value) {
 
 function made(node, fields, children) {
   for (const [name, value] of Object.entries(fields)) put(node, name, value);
-  node.append(...children.flat().filter(c => c !== null && c !== undefined && c !== false));
+  node.append(...children.flat().filter(c => c !== null && c !== undefined && c !== false && c !== ''));
   return node;
 }
 
@@ -21,9 +23,8 @@ export const el = (tag, fields = {}, ...children) => made(document.createElement
 const SVG = 'http://www.w3.org/2000/svg';
 export const svg = (tag, fields = {}, ...children) => made(document.createElementNS(SVG, tag), fields, children);
 
-// A button that shows a sign; its name is for those who do not see it, and for whoever hovers.
-export const iconButton = (sign, name, onclick, fields = {}) =>
-  el('button', { type: 'button', class: 'icon', 'aria-label': name, title: name, onclick, ...fields }, sign);
+export const smallButton = (text, onclick, fields = {}) =>
+  el('button', { type: 'button', class: 'small', onclick, ...fields }, text);
 
 export function download(name, blob) {
   const url = URL.createObjectURL(blob);
@@ -37,17 +38,26 @@ export function announce(text) {
   while (at('said').childElementCount > 20) at('said').firstChild.remove();
 }
 
-export function showStatus(text, isError = false) {
-  at('status').textContent = text;
+// `wayOut`: { text, act }, a button behind the text, gone once it is pressed.
+export function showStatus(text, isError = false, wayOut = null) {
+  const act = () => { showStatus(''); wayOut.act(); };
+  at('status').replaceChildren(text, ...(wayOut ? [smallButton(wayOut.text, act)] : []));
   at('status').classList.toggle('error', isError);
 }
 
-export const copyText = text => navigator.clipboard?.writeText(text) ?? copyBySelection(text);
+export async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    copyBySelection(text);
+  }
+  showStatus(t('copied'));
+}
 
-// Where a page has no clipboard of its own: plain HTTP from another machine.
+// Where a page has no clipboard of its own, or may not use it: plain HTTP from another machine.
 function copyBySelection(text) {
   const area = el('textarea', { value: text, class: 'unseen' });
-  document.body.append(area);
+  (document.querySelector('dialog[open]') ?? document.body).append(area);
   area.select();
   document.execCommand('copy');
   area.remove();

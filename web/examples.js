@@ -1,4 +1,5 @@
-// examples.js - one for each of the official demo's, with pictures of ours: { en, zh: what is asked, files, mode }.
+// examples.js - one for each of the official demo's, with pictures of ours: { en, zh: what is asked, files, mode, mark: the
+// rectangle to begin with }.
 import { makePicture } from './pictures.js';
 
 export const EXAMPLES = [
@@ -6,14 +7,14 @@ export const EXAMPLES = [
   { mode: 'locate', files: ['heart.png'], en: 'the red heart', zh: '红色的心' },
   { mode: 'locate', files: ['cross.png'], en: 'the black cross', zh: '黑色的十字' },
   { mode: 'describe', files: ['dolphin.png'], en: 'Describe the image.', zh: '描述这张图片。' },
-  { mode: 'same', files: ['lemon-a.png', 'lemon-b.png'] },
-  { mode: 'ask', files: ['chart.png'], en: 'What is the value of D?', zh: 'D 的值是多少？' },
-  { mode: 'ask', files: ['lemon-a.png', 'lemon-b.png', 'lemon-c.png'],
+  { mode: 'same', files: ['heart.png', 'hammer.png'], mark: { x: 0.45, y: 0.58, w: 0.45, h: 0.4 } },
+  { mode: 'ask', files: ['chart.png'], en: 'What is the value of C?', zh: 'C 的值是多少？' },
+  { mode: 'ask', files: ['penguin-a.png', 'penguin-b.png', 'penguin-c.png'],
     en: 'This is the first image: <image>\nThis is the second image: <image>\nThis is the third image: <image>\n' +
-      'In which image is the lemon?',
+      'What is in the second image?',
     zh: '这是第一张图片：<image>\n这是第二张图片：<image>\n这是第三张图片：<image>\n' +
-      '柠檬在哪张图片里？' },
-  { mode: 'ask', files: ['word.png'], en: 'Read the text.', zh: '读出图中的文字。' },
+      '第二张图片里有什么？' },
+  { mode: 'ask', files: ['stars.png'], en: 'How many stars are there?', zh: '有几颗星星？' },
 ];
 
 export async function examplePictures(example) {

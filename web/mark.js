@@ -32,11 +32,13 @@ function byKey(r, event) {
     : { ...r, x: Math.max(0, Math.min(1 - r.w, r.x + dx)), y: Math.max(0, Math.min(1 - r.h, r.y + dy)) };
 }
 
+const MIDDLE = { x: 0.3, y: 0.3, w: 0.4, h: 0.4 };
+
 // The rectangle that the user draws, or null.
-export function askRectangle(picture) {
+export function askRectangle(picture, begin = MIDDLE) {
   const dialog = at('marking'), area = at('mark-area');
   const shape = svg('rect', { fill: 'none', stroke: RED, 'stroke-width': 3, 'vector-effect': 'non-scaling-stroke' });
-  let rectangle = { x: 0.3, y: 0.3, w: 0.4, h: 0.4 }, from = null;
+  let rectangle = begin, from = null;
   const draw = r => place(shape, rectangle = r);
   const pointOf = e => {
     const b = area.getBoundingClientRect();

@@ -9,7 +9,7 @@ const { DOMPurify, katex } = window; // classic scripts, loaded before
 // ---- formulas ----
 
 const formula = (text, displayMode) =>
-  katex.renderToString(text, { output: 'mathml', displayMode, throwOnError: false, trust: false, maxExpand: 200, maxSize: 20 });
+  katex.renderToString(text, { output: 'mathml', displayMode, throwOnError: false, strict: 'ignore', trust: false, maxExpand: 200, maxSize: 20 });
 
 const FORMULAS = [
   { name: 'display', level: 'block', begin: /\$\$|\\\[/, rule: /^(?:\$\$([^]+?)\$\$|\\\[([^]+?)\\\])/ },

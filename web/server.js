@@ -79,7 +79,7 @@ export async function streamChat(request, signal, on) {
     if (event.error) throw new ServerError(500, event.error);
     const choice = event.choices?.[0];
     if (event.progress) on.progress(event.progress);
-    if (choice?.delta?.content) on.text(choice.delta.content, choice.logprobs?.content);
+    if (choice?.delta?.content || choice?.logprobs) on.text(choice.delta?.content ?? '', choice.logprobs?.content ?? []);
     if (choice?.finish_reason) on.end({ finish: choice.finish_reason, boxes: choice.delta.boxes, timings: event.timings });
     if (event.usage) on.end({ usage: event.usage });
   }

@@ -1,6 +1,6 @@
 // settings.js - the controls of the official demo, with its ranges and defaults, and a few more.
 import { apiKey, loadSettings, saveSettings, setApiKey } from './store.js';
-import { at, el } from './dom.js';
+import { at, el, smallButton } from './dom.js';
 import { t } from './language.js';
 
 const SLIDERS = [
@@ -15,13 +15,14 @@ const TEXTS = [
   { name: 'stopTexts', lines: 2, help: 'stopTextsHelp' },
   { name: 'system', lines: 3 },
 ];
+const CHECKS = ['greedyBoxes', 'probabilities'];
 const OFFICIAL = { topP: 0.9, temperature: 0.1, repetition: 1.1, maxTokens: 2048, maxHistory: 4096 };
 const PRESETS = {
   presetPrecise: { topP: 1, temperature: 0, repetition: 1 },
   presetOfficial: OFFICIAL,
   presetCreative: { topP: 0.95, temperature: 0.7, repetition: 1.1 },
 };
-const DEFAULTS = { ...OFFICIAL, seed: '', stopTexts: '', system: '', greedyBoxes: true };
+const DEFAULTS = { ...OFFICIAL, seed: '', stopTexts: '', system: '', greedyBoxes: true, probabilities: true };
 
 let settings = loadSettings(DEFAULTS);
 
@@ -59,21 +60,25 @@ const keyField = () => field('apiKey', el('input', { id: 'set-apiKey', type: 'pa
     document.dispatchEvent(new Event('keychanged'));
   } }));
 
-const greedyField = () => el('label', { class: 'check' }, el('input', { type: 'checkbox', id: 'set-greedyBoxes',
-  checked: settings.greedyBoxes, onchange: e => change({ greedyBoxes: e.target.checked }) }), ' ', t('greedyBoxes'));
+const checkField = name => el('label', { class: 'check' }, el('input', { type: 'checkbox', id: `set-${name}`,
+  checked: settings[name], onchange: e => change({ [name]: e.target.checked }) }), ' ', t(name));
 
+// The button that was pressed is made anew, and keeps the focus.
 function setAll(values) {
+  const buttons = () => [...at('settings-fields').querySelectorAll('button')], pressed = buttons().indexOf(document.activeElement);
   change(values);
   drawSettings();
+  buttons()[pressed]?.focus();
 }
 
 export function drawSettings() {
+  const isChosen = values => Object.entries(values).every(([name, value]) => settings[name] === value);
   const presets = Object.entries(PRESETS).map(([name, values]) =>
-    el('button', { type: 'button', class: 'small', onclick: () => setAll(values) }, t(name)));
+    smallButton(t(name), () => setAll(values), { 'aria-pressed': String(isChosen(values)) }));
   at('settings-fields').replaceChildren(
     el('div', { class: 'row', role: 'group', 'aria-label': t('presets') }, presets,
-      el('button', { type: 'button', class: 'small', onclick: () => setAll(DEFAULTS) }, t('reset'))),
-    ...SLIDERS.map(slider), greedyField(), ...TEXTS.map(textField), keyField());
+      smallButton(t('reset'), () => setAll(DEFAULTS))),
+    ...SLIDERS.map(slider), ...CHECKS.map(checkField), ...TEXTS.map(textField), keyField());
 }
 
 // As fields of a request. Greedy is without repetition penalty, as in the official demo.

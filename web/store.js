@@ -1,6 +1,5 @@
 // store.js - conversations and their pictures, in this browser's IndexedDB; settings in its localStorage. Nothing is kept on
 // the server.
-import { picturesOf } from './talk.js';
 
 const open = new Promise((resolve, reject) => {
   const request = indexedDB.open('vl2', 1);
@@ -16,6 +15,7 @@ const open = new Promise((resolve, reject) => {
 async function within(name, mode, work) {
   const transaction = (await open).transaction(name, mode);
   const request = work(transaction.objectStore(name));
+  transaction.commit(); // at once: the page may be on its way out
   return new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve(request?.result);
     transaction.onabort = transaction.onerror = () => reject(transaction.error);
@@ -27,8 +27,7 @@ export const saveTalk = talk => within('talks', 'readwrite', s => s.put(talk));
 export const loadPicture = id => within('pictures', 'readonly', s => s.get(id));
 export const savePicture = picture => within('pictures', 'readwrite', s => s.put(picture));
 
-export async function removeTalk(talk) {
-  const pictures = picturesOf(talk);
+export async function removeTalk(talk, pictures) {
   await within('pictures', 'readwrite', s => { pictures.forEach(id => s.delete(id)); });
   await within('talks', 'readwrite', s => s.delete(talk.id));
 }

@@ -1,8 +1,9 @@
 // tray.js - the pictures that wait to be sent: numbered, in an order that can be changed, each with its tiles and its cost as
 // the server counts them.
-import { at, el, iconButton, showStatus, svg } from './dom.js';
+import { at, el, showStatus, svg } from './dom.js';
 import { keepPicture, makePicture, pictureOf } from './pictures.js';
 import { enlarge } from './enlarge.js';
+import { iconButton } from './icons.js';
 import { t } from './language.js';
 
 let ids = [];
@@ -80,9 +81,9 @@ function item(id, i) {
       el('img', { src: picture.url, alt: t('pictureOf', n, picture.name) }), cost && grid(cost),
       el('span', { class: 'number', 'aria-hidden': 'true' }, String(n))),
     el('div', { class: 'row' },
-      i > 0 && iconButton('‹', t('earlier', n), () => move(i, -1)),
-      i + 1 < ids.length && iconButton('›', t('later', n), () => move(i, 1)),
-      iconButton('×', t('takeOut', n), () => setTray(ids.toSpliced(i, 1)))),
+      i > 0 && iconButton('left', t('earlier', n), () => move(i, -1)),
+      i + 1 < ids.length && iconButton('right', t('later', n), () => move(i, 1)),
+      iconButton('close', t('takeOut', n), () => setTray(ids.toSpliced(i, 1)))),
     el('small', {}, cost ? costText(picture, cost) : `${picture.width}×${picture.height} px`));
 }
 

@@ -1,11 +1,11 @@
 #!/bin/sh
-# The page of `vl2 serve` in a browser: run.sh VL2
+# The page of `vl2 serve` in a browser: run.sh VL2 [PART]; with a part of a name only promises that have it in theirs
 #
 # Node drives Debian's chromium with the packages of package-lock.json, which tools/fetch_test_data.sh installs in build/browser.
 # Output is TAP; what cannot run here is skipped and says why. Screenshots are kept in build/browser/pictures.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-[ $# -eq 1 ] || { echo "usage: $0 VL2" >&2; exit 2; }
+[ $# -eq 1 ] || [ $# -eq 2 ] || { echo "usage: $0 VL2 [PART]" >&2; exit 2; }
 golden=${VL2_GOLDEN_DIR:-../shared/golden}
 [ -d "$golden" ] || golden=tests/data/golden
 
@@ -29,5 +29,5 @@ if [ -n "$why" ]; then
     exit 0
 fi
 mkdir -p build/browser/pictures
-cp tests/browser/*.mjs build/browser/ # Node looks for packages beside the program
-exec node build/browser/page.mjs "$1" "$golden" "$(command -v chromium)" build/browser/pictures
+cp tests/*.mjs tests/browser/*.mjs build/browser/ # Node looks for packages beside the program
+exec node build/browser/page.mjs "$1" "$golden" "$(command -v chromium)" build/browser/pictures ${2:+"$2"}

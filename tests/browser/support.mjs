@@ -1,12 +1,15 @@
-// support.mjs - a server, a browser, and what the promises of page.mjs are made of.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
+// support.mjs - servers, a browser, and what the promises of the page_*.mjs are made of.
+//
+// One browser and two servers serve all promises, a few of them at a time, each on a page with a fresh profile. Nothing sleeps:
+// what is waited for is a state of the page or of the server.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
+import { startServer } from "./live_server.mjs";
+import { promise } from "./tap.mjs";
 
-const [vl2Program, golden, executablePath, pictures] = process.argv.slice(2);
+const [vl2Program, golden, executablePath, pictures, wanted = ""] = process.argv.slice(2);
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 export const picturePath = (name) => join("tests/data/golden/images", name);
@@ -21,55 +24,29 @@ export function expectEqual(found, expected, what) {
     expect(a === b, `${what}: found ${a}, expected ${b}`);
 }
 
-// ---- the server ----
+// ---- the servers ----
 
-/** vl2 serve with a micro model of random weights: { url, stop() }. */
-export async function startServer(...options) {
-    const args = ["serve", "-m", join(golden, "micro-mla"), "--port", "0", ...options];
-    const process_ = spawn(vl2Program, args, { stdio: ["ignore", "ignore", "pipe"] });
-    let said = "";
-    const url = await new Promise((resolve, reject) => {
-        process_.stderr.on("data", (piece) => {
-            said += piece;
-            const found = /https?:\/\/[^\s,]+/.exec(said);
-            if (found) resolve(found[0].replace(/\/$/, ""));
-        });
-        process_.on("exit", () => reject(new Error(`vl2 serve ended: ${said}`)));
-    });
-    const stop = async () => {
-        const ended = once(process_, "exit");
-        process_.kill("SIGTERM");
-        await ended;
-    };
-    return { url, stop };
-}
+export const KEY = "secret", BASE_PATH = "/team/vl2", MOST_MEGABYTES = 1;
 
-/** The value of a metric, 0 if it is not told. */
-export async function metric(server, name) {
-    const text = await (await fetch(`${server.url}/metrics`)).text();
-    return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, "m").exec(text)?.[1] ?? 0);
-}
-
-export async function until(check, what, seconds = 30) {
-    const end = Date.now() + seconds * 1000;
-    for (;;) {
-        if (await check()) return;
-        expect(Date.now() < end, `${what}: not within ${seconds} s`);
-        await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-}
+const MICRO = ["-m", join(golden, "micro-mla-noaux"), "--name", "micro", "--threads", "1"];
+const SERVERS = { // a micro model of random weights, which writes noise for as long as it may; and the model that is built in
+    open: [...MICRO, "--add-model", "default=vl2:default"],
+    guarded: [...MICRO, "--base-path", BASE_PATH, "--api-key", KEY, "--max-body", String(MOST_MEGABYTES)],
+};
 
 // ---- the browser ----
 
-export const startBrowser = () =>
-    chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
-
 const WIDE = { width: 1280, height: 860 };
-const NO_COMPLAINT = [/status of (401|503)/]; // answers that the promise is about
+const NO_COMPLAINT = [/status of (400|401|413|503)/, /ERR_FAILED/]; // what a promise is about
 
-/** A fresh profile with the page open: { page, complaints: errors, refused resources, breaches of the policy }. */
-export async function openPage(browser, url, options = {}) {
+const keepSettings = (settings) => {
+    if (!localStorage.getItem("vl2.settings")) localStorage.setItem("vl2.settings", JSON.stringify(settings));
+};
+
+/** A fresh profile with the page open: { page, complaints: errors, refused resources, breaches of the policy, close() }. */
+async function openPage(browser, url, { settings, ...options }) {
     const context = await browser.newContext({ viewport: WIDE, locale: "en-GB", acceptDownloads: true, ...options });
+    if (settings) await context.addInitScript(keepSettings, settings);
     const page = await context.newPage(), complaints = [];
     const complain = (text) => { if (!NO_COMPLAINT.some((rule) => rule.test(text))) complaints.push(text); };
     page.setDefaultTimeout(30000);
@@ -83,6 +60,42 @@ export async function openPage(browser, url, options = {}) {
     return { page, complaints, close: () => context.close() };
 }
 
+// ---- promises ----
+
+const waiting = []; // (browser, servers) => the promise is kept or broken
+
+/** A promise about a fresh page; it must not complain, whatever else it does. `options`: of the browser's context, and
+ * `on`: which of the servers, `settings`: what is chosen under Settings. `check` gets the page and { url } of its server. */
+export function pagePromise(name, check, { on = "open", ...options } = {}) {
+    if (name.includes(wanted)) waiting.push((browser, servers) => promise(name, async () => {
+        const server = servers[on], opened = await openPage(browser, server.url, options);
+        try {
+            await check(opened.page, server);
+            expectEqual(opened.complaints, [], "complaints of the browser");
+        } finally {
+            await opened.close();
+        }
+    }));
+}
+
+async function start() {
+    const started = Object.values(SERVERS).map((options) => startServer(vl2Program, ...options));
+    const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
+    const [open, guarded] = await Promise.all(started);
+    return { browser, servers: { open, guarded } };
+}
+
+/** Checks all promises, some at a time. */
+export async function checkAll(atOnce) {
+    const { browser, servers } = await start(), left = [...waiting];
+    const work = async () => { for (let next; (next = left.shift());) await next(browser, servers); };
+    await Promise.all(Array.from({ length: atOnce }, work));
+    await browser.close();
+    for (const server of Object.values(servers)) await server.stop();
+}
+
+// ---- on a page ----
+
 /** Answers of the server as the test wants them, for what a model of random weights does not say. */
 export async function answerWith(page, text, boxes = [], progress = []) {
     await page.route("**/v1/chat/completions", (route) => {
@@ -94,6 +107,13 @@ export async function answerWith(page, text, boxes = [], progress = []) {
             chunk({ delta: { content: text }, finish_reason: null }) +
             chunk({ delta: { boxes }, finish_reason: "stop" }, { timings }) + chunk(null, { usage }) + "data: [DONE]\n\n" });
     });
+}
+
+/** Answers are long enough for whatever is done meanwhile: the built-in model writes on where it would have ended. */
+export async function answerAtLength(page) {
+    await page.selectOption("#model", "default");
+    await page.route("**/v1/chat/completions", (route) =>
+        route.continue({ postData: JSON.stringify({ ...route.request().postDataJSON(), ignore_eos: true }) }));
 }
 
 /** Sets one of the controls under Settings. */
@@ -109,16 +129,38 @@ export async function ask(page, text) {
     await page.press("#entry", "Enter");
 }
 
-export const answers = (page) => page.locator(".turn.assistant");
-export const answerEnded = async (page, n = 1) => {
-    await page.waitForFunction((count) => document.querySelectorAll(".turn.assistant").length >= count &&
+/** The body of the request for an answer that `act` leads to. */
+export async function bodyOf(page, act) {
+    const [request] = await Promise.all([page.waitForRequest("**/v1/chat/completions"), act()]);
+    return request.postDataJSON();
+}
+
+export const pressButton = (page, name) => page.getByRole("button", { name }).click();
+export const lastText = (page) => page.locator(".turn.assistant .text").last().textContent();
+export const questions = (page) => page.locator(".turn.user .text").allTextContents();
+
+export const answerEnded = (page, n = 1) =>
+    page.waitForFunction((count) => document.querySelectorAll(".turn.assistant").length >= count &&
         !document.querySelector(".turn.running"), n);
-};
 
 export async function addPictures(page, ...names) {
     const before = await page.locator("#tray li").count();
     await page.setInputFiles("#files", names.map(picturePath));
     await page.waitForFunction((n) => document.querySelectorAll("#tray li").length === n, before + names.length);
+}
+
+/** The text that the page has put on the clipboard. */
+export const copied = async (page, act) => {
+    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    await act();
+    await page.waitForFunction(() => document.querySelector("#status").textContent === "Copied");
+    return page.evaluate(() => navigator.clipboard.readText());
+};
+
+/** The file that `act` has the page save. */
+export async function saved(page, act) {
+    const [file] = await Promise.all([page.waitForEvent("download"), act()]);
+    return { name: file.suggestedFilename(), path: await file.path() };
 }
 
 /** Serious findings of axe-core, one line each. */
@@ -130,22 +172,3 @@ export async function accessibilityFindings(page) {
 }
 
 export const screenshot = (page, name) => page.screenshot({ path: join(pictures, `${name}.png`), animations: "disabled" });
-
-// ---- TAP ----
-
-let count = 0;
-
-/** One line of TAP; what `check` throws fails the promise. */
-export async function promise(name, check) {
-    count++;
-    try {
-        await check();
-        console.log(`ok ${count} - ${name}`);
-    } catch (e) {
-        console.log(`# ${String(e.stack ?? e).replaceAll("\n", "\n# ")}`);
-        console.log(`not ok ${count} - ${name}`);
-        process.exitCode = 1;
-    }
-}
-
-export const plan = () => console.log(`1..${count}`);
