@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages of some kinds (build, run, test, check, aarch64), as docs/dependencies.md lists them, the one
-# place where they are named: install.sh KIND...; install.sh --missing KIND... prints those that are not there.
+# place where they are named: install.sh KIND...; install.sh --missing KIND... prints those that are not there and not optional.
 #
 # A package is there if Debian says so or if a command of its name is in the PATH (npm may have come another way). When all
 # are there, nothing happens and no rights are needed. An "optional" package may fail to come: what needs it is skipped
@@ -58,7 +58,7 @@ add_architectures() {
 
 if [ "$1" = --missing ]; then
     shift
-    echo "$(missing required "$@")$(missing optional "$@")"
+    missing required "$@"
     exit 0
 fi
 required=$(missing required "$@")

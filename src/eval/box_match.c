@@ -137,8 +137,8 @@ double box_agreement(const char *reference, size_t n_reference, const char *s, s
 {
     Grounding wanted, given;
     size_t matched = 0;
-    const bool both =
-        grounding_parse_tolerant(reference, n_reference, &wanted) & grounding_parse_tolerant(s, n, &given);
+    const bool is_reference = grounding_parse_tolerant(reference, n_reference, &wanted);
+    const bool both = grounding_parse_tolerant(s, n, &given) && is_reference; /* both lists are filled and freed */
     bool *taken = xcalloc(given.n + 1, sizeof *taken);
     for (size_t i = 0; both && i < wanted.n; i++)
         for (size_t k = 0; k < given.n; k++) {
