@@ -340,6 +340,22 @@ static void least_lengths_hold_back_the_end(void **state)
     server_close(s);
 }
 
+/* A model that is made to repeat itself is guessed ahead, and what came of it is told. */
+static void guesses_ahead_are_counted(void **state)
+{
+    (void)state;
+    const ServerOptions o = server_defaults(MODEL);
+    Server *s = open_server(&o);
+    json_t *v =
+        ask_json(s, "POST", CHAT, "{" HELLO ",\"frequency_penalty\":-2,\"ignore_eos\":true,\"max_tokens\":40}", 200);
+    const double guessed = number_at(v, "timings", "draft_n"), came = number_at(v, "timings", "draft_n_accepted");
+    assert_true(came > 0 && came <= guessed);
+    assert_true(metric_becomes(s, "vl2_guessed_tokens_total", guessed, 20)); /* counted once the reply is out */
+    assert_true(metric(s, "vl2_accepted_tokens_total") == came);
+    json_decref(v);
+    server_close(s);
+}
+
 /* The same text, whole, cut before a stop text, and as a continuation of token ids. */
 static void stops_and_completions_agree(void **state)
 {
@@ -774,7 +790,7 @@ static void broken_bodies_are_refused(void **state)
 }
 
 TEST_MAIN(TEST(served_equals_alone), TEST(served_in_slices_equals_alone), TEST(answers_have_what_was_asked_for),
-          TEST(least_lengths_hold_back_the_end), TEST(stops_and_completions_agree),
+          TEST(least_lengths_hold_back_the_end), TEST(stops_and_completions_agree), TEST(guesses_ahead_are_counted),
           TEST(formats_hold_whatever_the_model_says), TEST(second_turns_encode_no_picture),
           TEST(templates_tell_tokens_and_tiles), TEST(keys_open_the_door), TEST(pages_of_others_need_leave),
           TEST(limits_are_kept_and_named), TEST(draining_ends_what_runs_and_begins_nothing), TEST(keys_take_turns),
