@@ -25,6 +25,7 @@ let about = { context: 0, tiles: { most_pictures_cut: 2 } }; // what /props tell
 const NEAR_END = 80; // pixels
 
 const isAtEnd = () => at('turns').scrollHeight - at('turns').scrollTop - at('turns').clientHeight < NEAR_END;
+const offerEnd = () => { at('newest').hidden = !talk.last || isAtEnd(); };
 const goToEnd = () => { at('turns').scrollTop = at('turns').scrollHeight; };
 
 // Keeps the end in sight, unless the reader went up.
@@ -32,7 +33,7 @@ function changingTurns(change) {
   const follow = isAtEnd();
   change();
   if (follow && talk.last) goToEnd();
-  at('newest').hidden = isAtEnd();
+  offerEnd();
 }
 
 const KIND_OF_EXAMPLE = { ask: 'modeAsk', locate: 'modeLocate', describe: 'modeDescribe', same: 'modeSame' };
@@ -383,7 +384,7 @@ function startButtons() {
   at('entry').addEventListener('keydown', entryKey);
   at('search').addEventListener('input', drawList);
   at('import-file').onchange = async e => { await importTalks(e.target.files[0]); e.target.value = ''; };
-  at('turns').addEventListener('scroll', () => { at('newest').hidden = isAtEnd(); });
+  at('turns').addEventListener('scroll', offerEnd);
   document.addEventListener('keydown', pageKey);
   addEventListener('beforeunload', stop); // what was written so far is kept
   addEventListener('pagehide', () => { if (running) keepTalk(running.talk); }); // where the former is not told, as on phones

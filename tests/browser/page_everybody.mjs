@@ -80,6 +80,7 @@ pagePromise("a_narrow_phone_shows_all_within_its_width", async (page) => {
             list.filter((b) => b.getBoundingClientRect().height < 43.5).map((b) => b.textContent || b.title));
         expectEqual(low, [], "controls lower than 44 pixels");
     };
+    expect(await page.isHidden("#newest"), "the newest of nothing is offered");
     await screenshot(page, "narrow_empty");
     await fits();
     await askForBoxes(page);
