@@ -126,7 +126,7 @@ static void run_killed(Way *w)
         run_way(w, engine, &(EvalHooks){ .progress = killed_at_two });
         _exit(0);
     }
-    int status;
+    int status = 0;
     assert_true(child > 0 && waitpid(child, &status, 0) == child);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
     char *left = contents(w, ".jsonl");
