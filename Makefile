@@ -175,11 +175,9 @@ demo: deps ## from nothing to an answer about a picture, its tiles and its boxes
 	@tools/demo.sh build/release/vl2 build/demo
 
 # What `make test` runs, long ones first, so that no processor is idle at the end: the command line, the project and what others
-# make of it, every program under ASan and UBSan, and plain.
-# Two take minutes under ASan; what they call is met there by test_lora, tests/grad and the training cases of tests/cli, and
-# they themselves by `make check`.
-SLOW_UNDER_ASAN = $(addprefix tests/golden/,test_gradients.c test_trainer.c)
-TESTED  = "tests/cli/run.sh build/asan/vl2" tests/kernels/aarch64.sh "tests/browser/run.sh build/release/vl2" \
+# make of it, every program under ASan and UBSan, and plain. One takes a minute under ASan: it is there in `make check`.
+SLOW_UNDER_ASAN = tests/golden/test_trainer.c
+TESTED  = "env VL2_TEST_SHARE=4 tests/cli/run.sh build/asan/vl2" tests/kernels/aarch64.sh "tests/browser/run.sh build/release/vl2" \
           "tests/cli/run.sh build/release/vl2" "tests/interop/run.sh build/release/vl2" tests/project/run.sh \
           $(patsubst %.c,build/asan/%,$(filter-out $(SLOW_UNDER_ASAN),$(TEST_SRC))) $(TEST_SRC:%.c=build/release/%)
 test: deps-test ## run all tests; the last line is "N passed, N failed, N skipped"
@@ -196,7 +194,7 @@ RACED   = $(addprefix build/tsan/tests/,unit/test_pool unit/test_train_order uni
 CHECKED = $(foreach l,$(LEVELS),"env VL2_TEST_CPU=$l build/release/tests/golden/test_model" \
                                 "env VL2_TEST_CPU=$l build/release/tests/golden/test_same_bits") \
           $(RACED) \
-          $(SLOW_UNDER_ASAN:%.c=build/asan/%) \
+          "tests/cli/run.sh build/asan/vl2" $(SLOW_UNDER_ASAN:%.c=build/asan/%) \
           $(TEST_SRC:%.c=build/clang/%) \
           $(foreach t,$(filter tests/fuzz/%,$(TEST_SRC:%.c=%)),"env VL2_FUZZ_ROUNDS=20 build/asan/$t")
 check: deps-check ## run all tests and more: every --cpu level, TSan, clang, longer fuzzing

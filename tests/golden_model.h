@@ -172,7 +172,7 @@ typedef struct {
 static inline int run_promises(const Promise *promise, int n)
 {
     static TestList tests;
-    for (int i = 0; i < N_GOLDEN_MODELS * n; i++)
+    for (int i = 0; i < N_TESTED_MODELS * n; i++)
         add_test(&tests, promise[i % n].function, golden_models[i / n], "%s_%s", golden_models[i / n],
                  promise[i % n].name);
     return run_list(&tests);
