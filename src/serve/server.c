@@ -305,7 +305,7 @@ static void add_option(HttpOptions *h, enum MHD_OPTION option, intptr_t value, v
 static bool listen_and_serve(Server *s, char *cert, char *key, Error *e)
 {
     const ServerOptions *o = &s->options;
-    enum { HEADER_BYTES = 64 << 10, STACK_BYTES = 1 << 20 };
+    enum { HEADER_BYTES = 64 << 10, STACK_BYTES = 8 << 20 }; /* JSON 2000 deep is written by recursion */
     struct sockaddr_storage at = { 0 };
     HttpOptions h = { 0 };
     unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL | MHD_USE_ERROR_LOG;
