@@ -378,6 +378,14 @@ static bool work(BenchArgs *a, bool *complete, Error *e)
     return ok;
 }
 
+/* DIR instead of -m. */
+static bool name_model(BenchArgs *a, int n, char **argv, Error *e)
+{
+    if (n == 1 && a->engine.model) return fail(e, ERR_USAGE, "'%s' and -m both name a model: give one", argv[1]);
+    if (n == 1) a->engine.model = argv[1];
+    return true;
+}
+
 static int bench(const Command *self, int argc, char **argv)
 {
     BenchArgs a = { .engine = ENGINE_DEFAULTS };
@@ -385,13 +393,11 @@ static int bench(const Command *self, int argc, char **argv)
     int n, status;
     bool complete = false;
     if (!args_begin(self, &a, argc, argv, &n, &status)) return status;
-    if (n == 1 && a.engine.model) {
-        fail(&e, ERR_USAGE, "'%s' and -m both name a model: give one", argv[1]);
-        return args_report(self, &e);
-    }
-    if (n == 1) a.engine.model = argv[1];
-    if (!work(&a, &complete, &e)) return args_report(self, &e);
-    status = finish_output();
+    if (name_model(&a, n, argv, &e) && work(&a, &complete, &e))
+        status = finish_output();
+    else
+        status = args_report(self, &e);
+    args_free(self->group, &a);
     if (complete || status != EXIT_OK) return status;
     note("ended by Ctrl-C: this is what there is so far");
     return EXIT_INTERRUPTED;
