@@ -378,14 +378,6 @@ static bool work(BenchArgs *a, bool *complete, Error *e)
     return ok;
 }
 
-/* DIR instead of -m. */
-static bool name_model(BenchArgs *a, int n, char **argv, Error *e)
-{
-    if (n == 1 && a->engine.model) return fail(e, ERR_USAGE, "'%s' and -m both name a model: give one", argv[1]);
-    if (n == 1) a->engine.model = argv[1];
-    return true;
-}
-
 static int bench(const Command *self, int argc, char **argv)
 {
     BenchArgs a = { .engine = ENGINE_DEFAULTS };
@@ -393,7 +385,7 @@ static int bench(const Command *self, int argc, char **argv)
     int n, status;
     bool complete = false;
     if (!args_begin(self, &a, argc, argv, &n, &status)) return status;
-    if (name_model(&a, n, argv, &e) && work(&a, &complete, &e))
+    if (engine_operand(&a.engine, n, argv, &e) && work(&a, &complete, &e))
         status = finish_output();
     else
         status = args_report(self, &e);

@@ -380,13 +380,9 @@ static int info(const Command *self, int argc, char **argv)
     Error e;
     int n, status;
     if (!args_begin(self, &a, argc, argv, &n, &status)) return status;
-    if (n == 1 && !a.engine.model)
-        a.engine.model = argv[1];
-    else if (n == 1) {
-        fail(&e, ERR_USAGE, "'%s' and -m both name a model: give one", argv[1]);
-        return args_report(self, &e);
-    }
-    return work(&a, &e) ? finish_output() : args_report(self, &e);
+    status = engine_operand(&a.engine, n, argv, &e) && work(&a, &e) ? finish_output() : args_report(self, &e);
+    args_free(self->group, &a);
+    return status;
 }
 
 const Command CMD_INFO = {

@@ -122,6 +122,13 @@ static void write_note(void *context, int level, const char *text)
     note("%s%s", level == 0 ? "warning: " : "", text);
 }
 
+bool engine_operand(EngineArgs *a, int n, char **argv, Error *e)
+{
+    if (n == 1 && a->model) return fail(e, ERR_USAGE, "'%s' and -m both name a model: give one", argv[1]);
+    if (n == 1) a->model = argv[1];
+    return true;
+}
+
 void engine_options(Vl2Options *o, const EngineArgs *a, NoteArgs *n)
 {
     *o = (Vl2Options){ .model = model_or_default(a->model),

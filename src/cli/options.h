@@ -80,6 +80,9 @@ const char *model_or_default(const char *model);
 /* What files and requests call a model: "tiny" of "models/tiny/" and "models/tiny.gguf", "default" of "vl2:default". Caller frees. */
 char *model_name_of(const char *path);
 
+/* The one operand that may be the model, argv[1] of n, takes the place of -m. False: both are given. */
+bool engine_operand(EngineArgs *a, int n, char **argv, Error *e);
+
 /* Fills *o, which points into `a`. `n` must stay where it is as long as the engine lives: the engine's notes go through it. */
 void engine_options(Vl2Options *o, const EngineArgs *a, NoteArgs *n);
 Vl2Engine *open_engine(const EngineArgs *a, NoteArgs *n, Error *e);
