@@ -191,12 +191,14 @@ LEVELS_aarch64 = neon neon-dotprod
 LEVELS  = scalar $(LEVELS_$(ARCH))
 RACED   = $(addprefix build/tsan/tests/,unit/test_pool unit/test_train_order unit/test_serve unit/test_http_edges \
           unit/test_remote_picture golden/test_same_bits)
+# What strangers send is bent for a minute each.
+FUZZ_ROUNDS = $(if $(findstring fuzz_serve,$1),300,$(if $(findstring fuzz_text,$1),40,20))
 CHECKED = $(foreach l,$(LEVELS),"env VL2_TEST_CPU=$l build/release/tests/golden/test_model" \
                                 "env VL2_TEST_CPU=$l build/release/tests/golden/test_same_bits") \
           $(RACED) \
           "tests/cli/run.sh build/asan/vl2" $(SLOW_UNDER_ASAN:%.c=build/asan/%) \
           $(TEST_SRC:%.c=build/clang/%) \
-          $(foreach t,$(filter tests/fuzz/%,$(TEST_SRC:%.c=%)),"env VL2_FUZZ_ROUNDS=20 build/asan/$t")
+          $(foreach t,$(filter tests/fuzz/%,$(TEST_SRC:%.c=%)),"env VL2_FUZZ_ROUNDS=$(call FUZZ_ROUNDS,$t) build/asan/$t")
 check: deps-check ## run all tests and more: every --cpu level, TSan, clang, longer fuzzing
 	+@$(SUBMAKE) -s MODE=release all lib tests tools
 	+@$(SUBMAKE) -s MODE=asan all tests
