@@ -192,7 +192,7 @@ LEVELS  = scalar $(LEVELS_$(ARCH))
 RACED   = $(addprefix build/tsan/tests/,unit/test_pool unit/test_train_order unit/test_serve unit/test_http_edges \
           unit/test_remote_picture golden/test_same_bits)
 # What strangers send is bent for a minute each.
-FUZZ_ROUNDS = $(if $(findstring fuzz_serve,$1),300,$(if $(findstring fuzz_text,$1),40,20))
+FUZZ_ROUNDS = $(if $(findstring fuzz_serve,$1),600,$(if $(findstring fuzz_text,$1),40,20))
 CHECKED = $(foreach l,$(LEVELS),"env VL2_TEST_CPU=$l build/release/tests/golden/test_model" \
                                 "env VL2_TEST_CPU=$l build/release/tests/golden/test_same_bits") \
           $(RACED) \
