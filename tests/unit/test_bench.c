@@ -1,25 +1,8 @@
 /* test_bench.c - what a bench measures, what it says about it, and that it ends when it is told. */
 #include "bench/bench.h"
 
+#include "bench_support.h"
 #include "golden_model.h"
-
-static bool is_patient(void *context, const char *what, double done)
-{
-    double *last = context;
-    assert_non_null(what);
-    assert_true(done >= 0 && done <= 1);
-    *last = done;
-    return true;
-}
-
-/* Lets the bench go on so many times. */
-static bool is_impatient(void *context, const char *what, double done)
-{
-    int *left = context;
-    (void)what;
-    (void)done;
-    return --*left > 0;
-}
 
 static BenchPlan plan_of(bool (*go_on)(void *, const char *, double), void *context)
 {

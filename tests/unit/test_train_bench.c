@@ -3,26 +3,9 @@
 
 #include "model/convert.h"
 
+#include "bench_support.h"
 #include "golden_model.h"
 #include "temp_folder.h"
-
-static bool is_patient(void *context, const char *what, double done)
-{
-    double *last = context;
-    assert_non_null(what);
-    assert_true(done >= 0 && done <= 1);
-    *last = done;
-    return true;
-}
-
-/* Lets the bench go on so many times. */
-static bool is_impatient(void *context, const char *what, double done)
-{
-    int *left = context;
-    (void)what;
-    (void)done;
-    return --*left > 0;
-}
 
 static TrainBenchPlan plan_of(const char *model, bool (*go_on)(void *, const char *, double), void *context)
 {
