@@ -24,15 +24,30 @@ let about = { context: 0, tiles: { most_pictures_cut: 2 } }; // what /props tell
 
 const NEAR_END = 80; // pixels
 
+let follows = true, readAt = 0; // the page keeps the end in sight; where the reader was
+
 const isAtEnd = () => at('turns').scrollHeight - at('turns').scrollTop - at('turns').clientHeight < NEAR_END;
 const offerEnd = () => { at('newest').hidden = !talk.last || isAtEnd(); };
-const goToEnd = () => { at('turns').scrollTop = at('turns').scrollHeight; };
+const goToEnd = () => {
+  at('turns').scrollTop = at('turns').scrollHeight;
+  follows = true;
+  readAt = at('turns').scrollTop;
+};
+
+// What the reader did counts, not where the end is now: text in the making can become shorter, and all of it would be the end.
+function noticeReader() {
+  const top = at('turns').scrollTop;
+  if (top !== readAt) follows = isAtEnd() || (follows && top > readAt);
+  readAt = top;
+  offerEnd();
+}
 
 // Keeps the end in sight, unless the reader went up.
 function changingTurns(change) {
-  const follow = isAtEnd();
+  noticeReader();
   change();
-  if (follow && talk.last) goToEnd();
+  if (follows && talk.last) goToEnd();
+  readAt = at('turns').scrollTop;
   offerEnd();
 }
 
@@ -384,7 +399,7 @@ function startButtons() {
   at('entry').addEventListener('keydown', entryKey);
   at('search').addEventListener('input', drawList);
   at('import-file').onchange = async e => { await importTalks(e.target.files[0]); e.target.value = ''; };
-  at('turns').addEventListener('scroll', offerEnd);
+  at('turns').addEventListener('scroll', noticeReader);
   document.addEventListener('keydown', pageKey);
   addEventListener('beforeunload', stop); // what was written so far is kept
   addEventListener('pagehide', () => { if (running) keepTalk(running.talk); }); // where the former is not told, as on phones

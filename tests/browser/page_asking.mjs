@@ -1,6 +1,6 @@
 // page_asking.mjs - pictures and words on their way to the server, and the answer on its way back.
-import { addPictures, answerAtLength, answerEnded, answerWith, ask, bodyOf, expect, expectEqual, lastText, pagePromise, pictureUrl, pressButton,
-    screenshot } from "./support.mjs";
+import { addPictures, answerAtLength, answerEnded, answerPieceByPiece, answerWith, ask, bodyOf, expect, expectEqual, lastText, pagePromise,
+    pictureUrl, pressButton, screenshot } from "./support.mjs";
 import { metric, until } from "./live_server.mjs";
 
 pagePromise("stop_cancels_on_the_server_and_keeps_the_text", async (page, server) => {
@@ -170,19 +170,43 @@ pagePromise("what_happens_before_the_first_token_is_told", async (page) => {
 });
 
 pagePromise("the_end_is_followed_until_the_reader_goes_up", async (page) => {
-    const turns = page.locator("#turns");
-    await answerAtLength(page);
+    const turns = page.locator("#turns"), top = () => turns.evaluate((t) => t.scrollTop);
     const fromEnd = () => turns.evaluate((t) => t.scrollHeight - t.scrollTop - t.clientHeight);
+    const shows = (text) => page.waitForFunction((t) => document.querySelector(".turn.running .text")?.textContent.includes(t), text);
+    const say = await answerPieceByPiece(page);
     await ask(page, "Tell me everything");
-    await page.waitForFunction(() => document.querySelector("#turns").scrollTop > 100);
+    await say("line\n\n".repeat(20) + "first");
+    await shows("first");
+    expect(await top() > 100 && await fromEnd() < 80, "the end is not followed");
     await turns.evaluate((t) => { t.scrollTop = 0; });
     await page.locator("#newest").waitFor();
-    const height = await turns.evaluate((t) => t.scrollHeight);
-    await page.waitForFunction((h) => document.querySelector("#turns").scrollHeight > h || !document.querySelector(".running"), height);
-    expectEqual(await turns.evaluate((t) => t.scrollTop), 0, "the reader was taken away");
+    await say("\n\nsecond");
+    await shows("second");
+    expectEqual(await top(), 0, "the reader was taken away");
     await pressButton(page, "Jump to newest");
     expect(await fromEnd() < 80, "not at the end");
     await page.locator("#newest").waitFor({ state: "hidden" });
     await page.keyboard.press("Escape");
     await answerEnded(page);
-}, { settings: { maxTokens: 0 }, viewport: { width: 800, height: 480 } });
+}, { viewport: { width: 800, height: 480 } });
+
+pagePromise("text_that_becomes_shorter_takes_no_reader_away", async (page) => {
+    const turns = page.locator("#turns");
+    const over = (least, most) => page.waitForFunction(([lo, hi]) => {
+        const t = document.querySelector("#turns"), n = t.scrollHeight - t.clientHeight;
+        return n >= lo && n < hi;
+    }, [least, most]);
+    const say = await answerPieceByPiece(page);
+    await ask(page, "Tell me everything");
+    await say(`[Where](https://example.org/${"very-long/".repeat(150)}`);
+    await over(100, Infinity);
+    await turns.evaluate((t) => { t.scrollTop = 0; });
+    await page.locator("#newest").waitFor();
+    await say(")"); // a link, of one word
+    await over(0, 80);
+    await say("\n\nline".repeat(20));
+    await over(100, Infinity);
+    expectEqual(await turns.evaluate((t) => t.scrollTop), 0, "the reader was taken away");
+    await page.keyboard.press("Escape");
+    await answerEnded(page);
+}, { viewport: { width: 800, height: 480 } });

@@ -116,6 +116,26 @@ export async function answerAtLength(page) {
         route.continue({ postData: JSON.stringify({ ...route.request().postDataJSON(), ignore_eos: true }) }));
 }
 
+/** Answers are what the test says meanwhile: returns say(text); the answer never ends by itself. */
+export async function answerPieceByPiece(page) {
+    await page.evaluate(() => {
+        const { fetch } = window, bytes = new TextEncoder();
+        window.fetch = (path, options) => {
+            if (!String(path).endsWith("/chat/completions")) return fetch(path, options);
+            const body = new ReadableStream({ start(controller) {
+                window.say = (text) => controller.enqueue(
+                    bytes.encode(`data: ${JSON.stringify({ choices: [{ delta: { content: text }, finish_reason: null }] })}\n\n`));
+                options.signal?.addEventListener("abort", () => controller.error(new DOMException("", "AbortError")));
+            } });
+            return Promise.resolve(new Response(body, { headers: { "Content-Type": "text/event-stream" } }));
+        };
+    });
+    return async (text) => {
+        await page.waitForFunction(() => window.say);
+        await page.evaluate((t) => window.say(t), text);
+    };
+}
+
 /** Sets one of the controls under Settings. */
 export async function setControl(page, name, value) {
     await page.click("#settings-button");
