@@ -25,16 +25,18 @@ static const char USAGE[] =
     "  --held-out      the split that training must never see: one question a record, all tasks alike\n"
     "  --tasks LIST    ground,caption,region,what,count,colour,place,read,chart,several,map,find; \"ground:5,count\"\n"
     "                  gives weights. Default: all but map and find\n"
-    "  --objects A-B   things in a scene, 1 to 5. Default: 1-3\n"
+    "  --objects A-B   things in a scene, 1 to 16; above 5 each is in a part of its own of 4 x 4. Default: 1-3\n"
+    "  --kinds N       only the first N shapes and the first N small pictures. Default: all\n"
     "  --letters N     characters of a printed text, at most; below 5 no words. Default: 5\n"
     "  --rounds K      questions about a picture, at most. Default: 3\n"
     "  --mixed-sizes   some scenes are two tiles wide or high\n"
+    "  --emoji-share P small pictures in a hundred things. Default: 50\n"
     "  --emoji FILE    NotoColorEmoji.ttf; \"none\": shapes alone.\n"
     "                  Default: /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf where it is\n";
 
 static const char DEFAULT_EMOJI[] = "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf";
 
-enum { SIDE = 112, MAX_THINGS = 5, MAX_SCENES = 3, NAME_BYTES = 32, GAP = 3 };
+enum { SIDE = 112, MAX_THINGS = 16, MAX_SCENES = 3, NAME_BYTES = 32, GAP = 3, PARTS = 4, FEW = 5 };
 
 /* ---- what there is ---- */
 
@@ -121,7 +123,7 @@ static const char *const TASK_NAMES[TASKS] = { "ground", "caption", "region", "w
 
 typedef struct {
     const char *out, *emoji;
-    int count, first, least, most, rounds, letters;
+    int count, first, least, most, rounds, letters, kinds, emoji_share;
     uint64_t seed;
     bool held_out, mixed_sizes;
     int weight[TASKS];
@@ -157,13 +159,13 @@ static void new_image(Image *i, int w, int h)
     exit(1);
 }
 
-static bool overlaps(const Scene *s, Rect r)
+static bool is_free(const Scene *s, Rect r, int gap)
 {
     for (int i = 0; i < s->n; i++) {
         const Rect *b = &s->thing[i].box;
-        if (r.x0 < b->x1 + GAP && b->x0 < r.x1 + GAP && r.y0 < b->y1 + GAP && b->y0 < r.y1 + GAP) return true;
+        if (r.x0 < b->x1 + gap && b->x0 < r.x1 + gap && r.y0 < b->y1 + gap && b->y0 < r.y1 + gap) return false;
     }
-    return false;
+    return true;
 }
 
 /* A free square; false: none was found. */
@@ -172,7 +174,23 @@ static bool find_place(const Scene *s, Rng *r, int side, Rect *out)
     for (int tries = 0; tries < 60; tries++) {
         const int x = draw_number(r, 1, s->image.w - side - 1), y = draw_number(r, 1, s->image.h - side - 1);
         *out = (Rect){ x, y, x + side, y + side };
-        if (!overlaps(s, *out)) return true;
+        if (is_free(s, *out, GAP)) return true;
+    }
+    return false;
+}
+
+/* The same in a part of the picture that has nothing yet. */
+static bool find_part(const Scene *s, Rng *r, int side, Rect *out)
+{
+    const int w = s->image.w / PARTS, h = s->image.h / PARTS, jitter_x = draw_number(r, 0, w - side),
+              jitter_y = draw_number(r, 0, h - side);
+    for (int tries = 0; tries < 200; tries++) {
+        const int x = draw_number(r, 0, PARTS - 1) * w, y = draw_number(r, 0, PARTS - 1) * h;
+        const Rect part = { x, y, x + w, y + h };
+        if (is_free(s, part, 0)) {
+            *out = (Rect){ x + jitter_x, y + jitter_y, x + jitter_x + side, y + jitter_y + side };
+            return true;
+        }
     }
     return false;
 }
@@ -184,12 +202,22 @@ static bool is_named(const Scene *s, const char *name)
     return false;
 }
 
+static int at_most(int n, int most)
+{
+    return n < most ? n : most;
+}
+
+static int draw_shape_kind(const Tool *t, Rng *r)
+{
+    return draw_number(r, 0, at_most(t->o.kinds, SHAPE_KINDS) - 1);
+}
+
 static void draw_coloured(const Tool *t, Scene *s, Rng *r, Rect place, int only_shape, Thing *out)
 {
     int colour, shape;
     do {
         colour = draw_number(r, 0, N_COLOURS - 1);
-        shape = only_shape >= 0 ? only_shape : draw_number(r, 0, SHAPE_KINDS - 1);
+        shape = only_shape >= 0 ? only_shape : draw_shape_kind(t, r);
         out->unseen = is_kept_colour(colour, (Shape)shape);
         snprintf(out->name, sizeof out->name, "%s %s", COLOURS[colour].name, SHAPE_NAMES[shape]);
     } while (is_named(s, out->name) || (out->unseen && !t->o.held_out));
@@ -203,7 +231,7 @@ static void draw_coloured(const Tool *t, Scene *s, Rng *r, Rect place, int only_
 static void draw_picture(const Tool *t, Scene *s, Rng *r, Rect place, Thing *out)
 {
     int index;
-    do index = draw_number(r, 0, N_EMOJI - 1);
+    do index = draw_number(r, 0, at_most(t->o.kinds, N_EMOJI) - 1);
     while (!t->sprite[index].rgba || is_named(s, EMOJI[index].name));
     snprintf(out->name, sizeof out->name, "%s", EMOJI[index].name);
     out->kind = EMOJI[index].name;
@@ -219,18 +247,19 @@ static int by_left_side(const void *a, const void *b)
 /* A third of the scenes of shapes have one shape in several colours, so that there is something to count. */
 static void make_scene(const Tool *t, Scene *s, Rng *r)
 {
-    static const int LARGEST[MAX_THINGS] = { 72, 56, 48, 40, 34 };
+    static const int LARGEST[FEW] = { 72, 56, 48, 40, 34 };
     const int want = draw_number(r, t->o.least, t->o.most), mixed = t->o.mixed_sizes ? draw_number(r, 0, 7) : 7;
-    const int only = draw_number(r, 0, 2) == 0 ? draw_number(r, 0, SHAPE_KINDS - 1) : -1;
+    const bool few = want <= FEW;
+    const int only = draw_number(r, 0, 2) == 0 && few ? draw_shape_kind(t, r) : -1;
     *s = (Scene){ 0 };
     new_image(&s->image, mixed == 0 ? 2 * SIDE : SIDE, mixed == 1 ? 2 * SIDE : SIDE);
     draw_background(&s->image, r);
     while (s->n < want) {
         Thing thing = { 0 };
         Rect place;
-        const int side = draw_number(r, 24, LARGEST[want - 1]);
-        if (!find_place(s, r, side, &place)) break;
-        if (only < 0 && t->n_sprites > MAX_THINGS && draw_number(r, 0, 1))
+        const int side = draw_number(r, 24, few ? LARGEST[want - 1] : SIDE / PARTS);
+        if (!(few ? find_place : find_part)(s, r, side, &place)) break;
+        if (only < 0 && t->n_sprites > MAX_THINGS && draw_number(r, 0, 99) < t->o.emoji_share)
             draw_picture(t, s, r, place, &thing);
         else
             draw_coloured(t, s, r, place, only, &thing);
@@ -287,6 +316,14 @@ static bool is_asked(const Talk *k, const char *question)
     json_t *m;
     json_array_foreach(k->messages, i,
                        m) if (strstr(json_string_value(json_object_get(m, "content")), question)) return true;
+    return false;
+}
+
+/* Whether an answer has this name in it. */
+static bool is_answered(const Talk *k, const char *name)
+{
+    for (size_t i = 1; i < json_array_size(k->messages); i += 2)
+        if (strstr(json_string_value(json_object_get(json_array_get(k->messages, i), "content")), name)) return true;
     return false;
 }
 
@@ -370,7 +407,6 @@ static bool ask_ground(Talk *k, const Scene *s, int n)
  * a name, which a caption from left to right does not, with a third of the tokens of boxes. */
 static bool ask_find(Talk *k, const Scene *s, int n)
 {
-    enum { PARTS = 4 };
     int order[MAX_THINGS] = { 0 };
     Str question = { 0 }, answer = { 0 };
     (void)n;
@@ -455,16 +491,16 @@ static const Thing *thing_at(const Scene *s, int x, int y)
  * for a beginning. */
 static bool ask_map(Talk *k, const Scene *s, int n)
 {
-    enum { CELLS = 4, CELL = SIDE / CELLS };
+    enum { CELL = SIDE / PARTS };
     Str question = { 0 }, answer = { 0 };
     (void)n;
     str_puts(&question, "Draw a map.");
-    for (int y = 0; y < CELLS; y++) {
-        for (int x = 0; x < CELLS; x++) {
+    for (int y = 0; y < PARTS; y++) {
+        for (int x = 0; x < PARTS; x++) {
             const Thing *t = thing_at(s, x * CELL + CELL / 2, y * CELL + CELL / 2);
             str_printf(&answer, " %s", t ? t->name : ".");
         }
-        if (y + 1 < CELLS) str_putc(&answer, '\n');
+        if (y + 1 < PARTS) str_putc(&answer, '\n');
     }
     return add_round(k, TASK_MAP, &question, &answer);
 }
@@ -547,6 +583,7 @@ static bool ask_several(Talk *k, const Scene *s, int n)
         return list_all(k, TASK_SEVERAL, &s[which], question, false);
     }
     const Thing *t = any_thing(k, &s[which]);
+    if (is_answered(k, t->name)) return false; /* "What is in the first image?" told it */
     for (int i = 0; i < n; i++)
         if (i != which && is_named(&s[i], t->name)) return false;
     snprintf(question, sizeof question, "In which image is the %s?", t->name);
@@ -889,6 +926,8 @@ static bool take_value(Options *o, const char *name, const char *text, Error *e)
     if (strcmp(name, "--count") == 0) return take_number(name, text, 1, 999999, &o->count, e);
     if (strcmp(name, "--first") == 0) return take_number(name, text, 0, 999999, &o->first, e);
     if (strcmp(name, "--rounds") == 0) return take_number(name, text, 1, 20, &o->rounds, e);
+    if (strcmp(name, "--kinds") == 0) return take_number(name, text, 1, N_EMOJI, &o->kinds, e);
+    if (strcmp(name, "--emoji-share") == 0) return take_number(name, text, 0, 100, &o->emoji_share, e);
     if (strcmp(name, "--letters") == 0) return take_number(name, text, 1, 5, &o->letters, e);
     if (strcmp(name, "--seed") == 0) return o->seed = strtoull(text, NULL, 10), true;
     return fail(e, ERR_USAGE, "there is no option %s", name);
@@ -896,7 +935,9 @@ static bool take_value(Options *o, const char *name, const char *text, Error *e)
 
 static bool take_options(Options *o, int argc, char **argv, Error *e)
 {
-    *o = (Options){ .count = 1000, .least = 1, .most = 3, .rounds = 3, .letters = 5 };
+    *o = (Options){
+        .count = 1000, .least = 1, .most = 3, .rounds = 3, .letters = 5, .kinds = N_EMOJI, .emoji_share = 50
+    };
     for (int i = 0; i < TASKS; i++) o->weight[i] = 1;
     o->weight[TASK_GROUND] = 3;                     /* the hard one */
     o->weight[TASK_MAP] = o->weight[TASK_FIND] = 0; /* for a beginning */

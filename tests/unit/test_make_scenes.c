@@ -80,7 +80,7 @@ static void the_same_numbers_give_the_same_pictures_everywhere(void **state)
     TempFolder t = temp_open();
     const uint64_t h = hash_folder(make_into(&t, "a", "--emoji none --count 300 --seed 7 --mixed-sizes"));
     printf("# 300 records: %016llx\n", (unsigned long long)h);
-    assert_true(h == 0x3958a9ed122ae69eu);
+    assert_true(h == 0x8dc6824224d4647cu);
     temp_close(&t);
 }
 
@@ -172,10 +172,101 @@ static void the_held_out_split_asks_all_tasks_alike(void **state)
         for (int k = 0; k < TASKS; k++) n[k] += strcmp(json_string_value(json_array_get(tasks, 0)), TASK_NAMES[k]) == 0;
         yes += strcmp(json_string_value(json_object_get(json_array_get(messages, 1), "content")), "yes") == 0;
     }
-    for (int k = 0; k < TASKS; k++) assert_int_equal(n[k], k == TASK_MAP ? 0 : 100);
+    for (int k = 0; k < TASKS; k++) assert_int_equal(n[k], k == TASK_MAP || k == TASK_FIND ? 0 : 100);
     printf("# %d of 1000 unseen; %d of 100 answers of place are yes\n", unseen, yes);
     assert_true(unseen > 40);
     assert_in_range(yes, 35, 65); /* three sigma of a fair coin */
+    json_decref(list);
+    temp_close(&t);
+}
+
+/* Question and answer number i of a record. */
+static const char *said(const json_t *record, size_t i)
+{
+    return json_string_value(json_object_get(json_array_get(json_object_get(record, "messages"), i), "content"));
+}
+
+static void find_asks_for_all_things_and_says_their_parts(void **state)
+{
+    (void)state;
+    TempFolder t = temp_open();
+    json_t *list =
+               records_of(make_into(&t, "a", "--emoji none --count 600 --tasks find,caption --rounds 2 --objects 3-3")),
+           *r;
+    size_t i;
+    int compared = 0, from_left = 0;
+    json_array_foreach(list, i, r) /* the caption has the boxes */
+    {
+        const json_t *tasks = json_object_get(r, "tasks"), *objects = json_object_get(r, "objects");
+        if (json_array_size(tasks) != 2 || json_array_size(json_object_get(objects, "ref")) != 3) continue;
+        const size_t find = strcmp(json_string_value(json_array_get(tasks, 0)), "find") == 0 ? 0 : 2;
+        const char *at = said(r, find + 1);
+        int last = -1, ordered = 0;
+        for (size_t k = 0; k < 3; k++) { /* from left to right */
+            int box[4];
+            char part[24];
+            const char *name = json_string_value(json_array_get(json_object_get(objects, "ref"), k));
+            const char *place = strstr(at, name) ? strstr(at, name) : strstr(at, strchr(name, ' ') + 1);
+            for (size_t c = 0; c < 4; c++)
+                box[c] =
+                    (int)json_integer_value(json_array_get(json_array_get(json_object_get(objects, "bbox"), k), c));
+            snprintf(part, sizeof part, "<|/ref|>%c%d", 'A' + (box[0] + box[2]) / 2 / (SIDE / 4),
+                     1 + (box[1] + box[3]) / 2 / (SIDE / 4));
+            assert_memory_equal(strstr(place, "<|/ref|>"), part, strlen(part));
+            ordered += place - at > last;
+            last = (int)(place - at);
+        }
+        from_left += ordered == 3;
+        compared++;
+    }
+    printf("# %d compared, %d from left to right\n", compared, from_left);
+    assert_true(compared > 50);
+    assert_in_range(from_left, 1, compared / 3); /* a sixth, by chance */
+    json_decref(list);
+    temp_close(&t);
+}
+
+static void many_things_stand_in_parts_of_their_own(void **state)
+{
+    (void)state;
+    TempFolder t = temp_open();
+    json_t *list = records_of(make_into(&t, "a", "--emoji none --count 50 --tasks find --rounds 1 --objects 16-16")),
+           *r;
+    size_t i;
+    json_array_foreach(list, i, r)
+    {
+        unsigned taken = 0;
+        for (const char *at = said(r, 1); (at = strstr(at, "<|/ref|>")); at++) {
+            const int column = at[8] - 'A', row = at[9] - '1';
+            assert_in_range(column, 0, 3);
+            assert_in_range(row, 0, 3);
+            taken |= 1u << (row * 4 + column);
+        }
+        assert_int_equal(taken, 0xffff);
+    }
+    json_decref(list);
+    temp_close(&t);
+}
+
+static void no_answer_before_tells_which_picture(void **state)
+{
+    (void)state;
+    TempFolder t = temp_open();
+    json_t *list = records_of(make_into(&t, "a", "--emoji none --count 200 --tasks several --rounds 8")), *r;
+    size_t i;
+    int asked = 0;
+    json_array_foreach(list, i, r)
+    {
+        const size_t n = json_array_size(json_object_get(r, "messages"));
+        for (size_t k = 2; k < n; k += 2) {
+            char name[NAME_BYTES] = "";
+            if (sscanf(said(r, k), "In which image is the %31[a-z ]?", name) != 1) continue;
+            for (size_t before = 1; before < k; before += 2) assert_null(strstr(said(r, before), name));
+            asked++;
+        }
+    }
+    printf("# %d later questions\n", asked);
+    assert_true(asked > 100);
     json_decref(list);
     temp_close(&t);
 }
@@ -213,7 +304,7 @@ static void misuse_is_told(void **state)
     } cases[] = {
         { "--tasks", "ground,fly", "there is no task 'fly'" },
         { "--tasks", "ground:0", "the weight of ground" },
-        { "--objects", "0-3", "expected A-B, 1 to 5" },
+        { "--objects", "0-3", "expected A-B, 1 to 16" },
         { "--objects", "3-2", "expected A-B" },
         { "--count", "0", "expected 1 to 999999" },
         { "--rounds", "x", "expected 1 to 20" },
@@ -261,5 +352,6 @@ static void broken_fonts_are_refused(void **state)
 
 TEST_MAIN(TEST(the_same_numbers_give_the_same_pictures_everywhere), TEST(a_record_depends_on_its_number_alone),
           TEST(boxes_of_shapes_are_tight), TEST(training_never_sees_what_is_held_out),
-          TEST(the_held_out_split_asks_all_tasks_alike), TEST(every_record_is_a_sample), TEST(misuse_is_told),
-          TEST(broken_fonts_are_refused))
+          TEST(the_held_out_split_asks_all_tasks_alike), TEST(find_asks_for_all_things_and_says_their_parts),
+          TEST(many_things_stand_in_parts_of_their_own), TEST(no_answer_before_tells_which_picture),
+          TEST(every_record_is_a_sample), TEST(misuse_is_told), TEST(broken_fonts_are_refused))
