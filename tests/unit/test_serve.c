@@ -425,6 +425,26 @@ static void formats_hold_whatever_the_model_says(void **state)
     server_close(s);
 }
 
+static void a_schema_that_is_too_deep_is_no_matter_of_context(void **state)
+{
+    (void)state;
+    enum { DEEP = 100 };
+    const ServerOptions o = server_defaults(MODEL);
+    Server *s = open_server(&o);
+    Str body = { 0 };
+    str_puts(&body,
+             "{" HELLO ",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"deep\",\"schema\":");
+    for (int i = 0; i < DEEP; i++) str_puts(&body, "{\"type\":\"array\",\"items\":");
+    str_puts(&body, "{}");
+    for (int i = 0; i < DEEP; i++) str_puts(&body, "}");
+    str_puts(&body, "}}}");
+    json_t *v = ask_json(s, "POST", CHAT, body.text, 400), *error = json_object_get(v, "error");
+    assert_string_equal(json_string_value(json_object_get(error, "code")), "unsupported");
+    json_decref(v);
+    str_free(&body);
+    server_close(s);
+}
+
 /* The pictures of a conversation's first turn are not looked at again in the second. */
 static void second_turns_encode_no_picture(void **state)
 {
@@ -791,9 +811,10 @@ static void broken_bodies_are_refused(void **state)
 
 TEST_MAIN(TEST(served_equals_alone), TEST(served_in_slices_equals_alone), TEST(answers_have_what_was_asked_for),
           TEST(least_lengths_hold_back_the_end), TEST(stops_and_completions_agree), TEST(guesses_ahead_are_counted),
-          TEST(formats_hold_whatever_the_model_says), TEST(second_turns_encode_no_picture),
-          TEST(templates_tell_tokens_and_tiles), TEST(keys_open_the_door), TEST(pages_of_others_need_leave),
-          TEST(limits_are_kept_and_named), TEST(draining_ends_what_runs_and_begins_nothing), TEST(keys_take_turns),
+          TEST(formats_hold_whatever_the_model_says), TEST(a_schema_that_is_too_deep_is_no_matter_of_context),
+          TEST(second_turns_encode_no_picture), TEST(templates_tell_tokens_and_tiles), TEST(keys_open_the_door),
+          TEST(pages_of_others_need_leave), TEST(limits_are_kept_and_named),
+          TEST(draining_ends_what_runs_and_begins_nothing), TEST(keys_take_turns),
           TEST(models_are_opened_when_asked_for_within_memory), TEST(adapters_have_two_names),
           TEST(documented_metrics_exist), TEST(routed_rows_are_counted), TEST(broken_bodies_are_refused),
           TEST(a_client_that_leaves_is_cancelled), TEST(wrong_requests_get_the_right_error),
