@@ -172,7 +172,7 @@ static void the_held_out_split_asks_all_tasks_alike(void **state)
         for (int k = 0; k < TASKS; k++) n[k] += strcmp(json_string_value(json_array_get(tasks, 0)), TASK_NAMES[k]) == 0;
         yes += strcmp(json_string_value(json_object_get(json_array_get(messages, 1), "content")), "yes") == 0;
     }
-    for (int k = 0; k < TASKS; k++) assert_int_equal(n[k], k == TASK_MAP || k == TASK_FIND ? 0 : 100);
+    for (int k = 0; k < TASKS; k++) assert_int_equal(n[k], k >= TASK_MAP ? 0 : 100);
     printf("# %d of 1000 unseen; %d of 100 answers of place are yes\n", unseen, yes);
     assert_true(unseen > 40);
     assert_in_range(yes, 35, 65); /* three sigma of a fair coin */
@@ -190,8 +190,8 @@ static void find_asks_for_all_things_and_says_their_parts(void **state)
 {
     (void)state;
     TempFolder t = temp_open();
-    json_t *list =
-               records_of(make_into(&t, "a", "--emoji none --count 600 --tasks find,caption --rounds 2 --objects 3-3")),
+    json_t *list = records_of(
+               make_into(&t, "a", "--emoji none --count 600 --tasks find-ref,caption --rounds 2 --objects 3-3")),
            *r;
     size_t i;
     int compared = 0, from_left = 0;
@@ -199,7 +199,7 @@ static void find_asks_for_all_things_and_says_their_parts(void **state)
     {
         const json_t *tasks = json_object_get(r, "tasks"), *objects = json_object_get(r, "objects");
         if (json_array_size(tasks) != 2 || json_array_size(json_object_get(objects, "ref")) != 3) continue;
-        const size_t find = strcmp(json_string_value(json_array_get(tasks, 0)), "find") == 0 ? 0 : 2;
+        const size_t find = strcmp(json_string_value(json_array_get(tasks, 0)), "find-ref") == 0 ? 0 : 2;
         const char *at = said(r, find + 1);
         int last = -1, ordered = 0;
         for (size_t k = 0; k < 3; k++) { /* from left to right */
@@ -230,7 +230,8 @@ static void many_things_stand_in_parts_of_their_own(void **state)
 {
     (void)state;
     TempFolder t = temp_open();
-    json_t *list = records_of(make_into(&t, "a", "--emoji none --count 50 --tasks find --rounds 1 --objects 16-16")),
+    json_t *list =
+               records_of(make_into(&t, "a", "--emoji none --count 50 --tasks find-ref --rounds 1 --objects 16-16")),
            *r;
     size_t i;
     json_array_foreach(list, i, r)
