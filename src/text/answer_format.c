@@ -511,7 +511,8 @@ static int schema_rule(Builder *b, const json_t *schema)
         return fail(b->e, ERR_FORMAT, "the JSON schema: a schema is %s, expected an object", json_type_name(schema)),
                -1;
     if (b->nested == MOST_NESTED || b->g->n_rules > MOST_RULES)
-        return fail(b->e, ERR_UNSUPPORTED, "the JSON schema is too %s", b->nested == MOST_NESTED ? "deep" : "large"), -1;
+        return fail(b->e, ERR_UNSUPPORTED, "the JSON schema is too %s", b->nested == MOST_NESTED ? "deep" : "large"),
+               -1;
     if (!check_keywords(b, schema)) return -1;
     b->nested++;
     const int rule = kind_rule(b, schema);
