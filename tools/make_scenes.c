@@ -30,7 +30,7 @@ static const char USAGE[] =
     "  --letters N     characters of a printed text, at most; below 5 no words. Default: 5\n"
     "  --rounds K      questions about a picture, at most. Default: 3\n"
     "  --mixed-sizes   some scenes are two tiles wide or high\n"
-    "  --emoji-share P small pictures in a hundred things. Default: 50\n"
+    "  --emoji-alone   no shapes\n"
     "  --emoji FILE    NotoColorEmoji.ttf; \"none\": shapes alone.\n"
     "                  Default: /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf where it is\n";
 
@@ -124,9 +124,9 @@ static const char *const TASK_NAMES[TASKS] = { "ground", "caption", "region",  "
 
 typedef struct {
     const char *out, *emoji;
-    int count, first, least, most, rounds, letters, kinds, emoji_share;
+    int count, first, least, most, rounds, letters, kinds;
     uint64_t seed;
-    bool held_out, mixed_sizes;
+    bool held_out, mixed_sizes, emoji_alone;
     int weight[TASKS];
 } Options;
 
@@ -251,7 +251,7 @@ static void make_scene(const Tool *t, Scene *s, Rng *r)
     static const int LARGEST[FEW] = { 72, 56, 48, 40, 34 };
     const int want = draw_number(r, t->o.least, t->o.most), mixed = t->o.mixed_sizes ? draw_number(r, 0, 7) : 7;
     const bool few = want <= FEW;
-    const int only = draw_number(r, 0, 2) == 0 && few ? draw_shape_kind(t, r) : -1;
+    const int only = draw_number(r, 0, 2) == 0 && few && !t->o.emoji_alone ? draw_shape_kind(t, r) : -1;
     *s = (Scene){ 0 };
     new_image(&s->image, mixed == 0 ? 2 * SIDE : SIDE, mixed == 1 ? 2 * SIDE : SIDE);
     draw_background(&s->image, r);
@@ -260,7 +260,7 @@ static void make_scene(const Tool *t, Scene *s, Rng *r)
         Rect place;
         const int side = draw_number(r, 24, few ? LARGEST[want - 1] : SIDE / PARTS);
         if (!(few ? find_place : find_part)(s, r, side, &place)) break;
-        if (only < 0 && t->n_sprites > MAX_THINGS && draw_number(r, 0, 99) < t->o.emoji_share)
+        if (only < 0 && t->n_sprites > MAX_THINGS && (t->o.emoji_alone || draw_number(r, 0, 1)))
             draw_picture(t, s, r, place, &thing);
         else
             draw_coloured(t, s, r, place, only, &thing);
@@ -946,7 +946,6 @@ static bool take_value(Options *o, const char *name, const char *text, Error *e)
     if (strcmp(name, "--first") == 0) return take_number(name, text, 0, 999999, &o->first, e);
     if (strcmp(name, "--rounds") == 0) return take_number(name, text, 1, 20, &o->rounds, e);
     if (strcmp(name, "--kinds") == 0) return take_number(name, text, 1, N_EMOJI, &o->kinds, e);
-    if (strcmp(name, "--emoji-share") == 0) return take_number(name, text, 0, 100, &o->emoji_share, e);
     if (strcmp(name, "--letters") == 0) return take_number(name, text, 1, 5, &o->letters, e);
     if (strcmp(name, "--seed") == 0) return o->seed = strtoull(text, NULL, 10), true;
     return fail(e, ERR_USAGE, "there is no option %s", name);
@@ -954,9 +953,7 @@ static bool take_value(Options *o, const char *name, const char *text, Error *e)
 
 static bool take_options(Options *o, int argc, char **argv, Error *e)
 {
-    *o = (Options){
-        .count = 1000, .least = 1, .most = 3, .rounds = 3, .letters = 5, .kinds = N_EMOJI, .emoji_share = 50
-    };
+    *o = (Options){ .count = 1000, .least = 1, .most = 3, .rounds = 3, .letters = 5, .kinds = N_EMOJI };
     for (int i = 0; i < TASKS; i++) o->weight[i] = 1;
     o->weight[TASK_GROUND] = 3;                                                /* the hard one */
     o->weight[TASK_MAP] = o->weight[TASK_FIND] = o->weight[TASK_FIND_REF] = 0; /* for a beginning */
@@ -965,6 +962,8 @@ static bool take_options(Options *o, int argc, char **argv, Error *e)
             o->held_out = true;
         else if (strcmp(argv[i], "--mixed-sizes") == 0)
             o->mixed_sizes = true;
+        else if (strcmp(argv[i], "--emoji-alone") == 0)
+            o->emoji_alone = true;
         else if (i + 1 == argc)
             return fail(e, ERR_USAGE, "%s: there is no such option, or its value is missing", argv[i]);
         else if (!take_value(o, argv[i], argv[i + 1], e))
@@ -972,6 +971,9 @@ static bool take_options(Options *o, int argc, char **argv, Error *e)
         else
             i++;
     }
+    if (o->kinds < o->most) /* small pictures are drawn until the name is new */
+        return fail(e, ERR_USAGE, "--kinds: %d, expected as many as there are things in a scene (%d)", o->kinds,
+                    o->most);
     if (!o->out) return fail(e, ERR_USAGE, "-o DIR is missing");
     if (o->first + o->count > 1000000) return fail(e, ERR_USAGE, "records are numbered to 999999");
     bool fits = false; /* place needs two things */

@@ -306,6 +306,7 @@ static void misuse_is_told(void **state)
         { "--tasks", "ground,fly", "there is no task 'fly'" },
         { "--tasks", "ground:0", "the weight of ground" },
         { "--objects", "0-3", "expected A-B, 1 to 16" },
+        { "--kinds", "2", "as many as there are things in a scene (3)" },
         { "--objects", "3-2", "expected A-B" },
         { "--count", "0", "expected 1 to 999999" },
         { "--rounds", "x", "expected 1 to 20" },
