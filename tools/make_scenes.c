@@ -23,8 +23,8 @@ static const char USAGE[] =
     "  --first I       number of the first one. Default: 0\n"
     "  --seed N        default: 0\n"
     "  --held-out      the split that training must never see: one question a record, all tasks alike\n"
-    "  --tasks LIST    ground,caption,region,what,count,colour,place,read,chart,several,map,find,find-ref;\n"
-    "                  \"ground:5,count\" gives weights. Default: the first ten\n"
+    "  --tasks LIST    ground,caption,region,what,count,colour,place,read,chart,several,map,\n"
+    "                  find,find-between,find-ref; \"ground:5,count\" gives weights. Default: the first ten\n"
     "  --objects A-B   things in a scene, 1 to 16; above 5 each is in a part of its own of 4 x 4. Default: 1-3\n"
     "  --kinds N       only the first N shapes and the first N small pictures. Default: all\n"
     "  --letters N     characters of a printed text, at most; below 5 no words. Default: 5\n"
@@ -116,11 +116,13 @@ typedef enum {
     TASK_MAP,
     TASK_FIND,
     TASK_FIND_REF,
+    TASK_FIND_BETWEEN,
     TASKS
 } Task;
 
-static const char *const TASK_NAMES[TASKS] = { "ground", "caption", "region",  "what", "count", "colour",  "place",
-                                               "read",   "chart",   "several", "map",  "find",  "find-ref" };
+static const char *const TASK_NAMES[TASKS] = { "ground", "caption", "region",   "what",        "count",
+                                               "colour", "place",   "read",     "chart",       "several",
+                                               "map",    "find",    "find-ref", "find-between" };
 
 typedef struct {
     const char *out, *emoji;
@@ -404,11 +406,14 @@ static bool ask_ground(Talk *k, const Scene *s, int n)
     return true;
 }
 
-/* Things by name in an order by chance, and the part of the picture (A1 to D4) that the middle of each is in: it teaches to look up
- * a name, which a caption from left to right does not, with a third of the tokens of boxes. */
-static bool find_all(Talk *k, Task task, const Scene *s)
+typedef enum { PLAIN, COLON, TAGS, TAGS_AND_CALLS } FindForm;
+
+/* Things by name in an order by chance, and the part of the picture (A1 to D4) that the middle of each is in, right after the name
+ * (the look-up comes sooner so): it teaches to look up a name, which a caption from left to right does not, with a third of the
+ * tokens of boxes. */
+static bool find_all(Talk *k, Task task, const Scene *s, FindForm form)
 {
-    const bool ref = task == TASK_FIND_REF;
+    const bool tags = form == TAGS || form == TAGS_AND_CALLS;
     int order[MAX_THINGS] = { 0 };
     Str question = { 0 }, answer = { 0 };
     for (int i = 0; i < s->n; i++) {
@@ -416,34 +421,41 @@ static bool find_all(Talk *k, Task task, const Scene *s)
         order[i] = order[at];
         order[at] = i;
     }
-    str_puts(&question, "Find");
+    str_puts(&question, tags ? "Find " : "Find");
     for (int i = 0; i < s->n; i++) {
         const Thing *t = &s->thing[order[i]];
         char phrase[NAME_BYTES + 24];
-        if (ref)
+        if (form == TAGS_AND_CALLS)
             snprintf(phrase, sizeof phrase, "<|ref|>%s%s<|/ref|>", one_of(k, ARTICLES, 3), call(k, s, t));
         else
-            snprintf(phrase, sizeof phrase, " the %s", t->name);
-        str_printf(&question, "%s%s", ref && i == 0 ? " " : "", phrase);
-        str_printf(&answer, "%s%c%d", phrase + (!ref && i == 0), 'A' + (t->box.x0 + t->box.x1) * PARTS / 2 / s->image.w,
+            snprintf(phrase, sizeof phrase, tags ? "<|ref|>the %s<|/ref|>" : " the %s", t->name);
+        str_puts(&question, phrase);
+        str_printf(&answer, "%s%s%c%d", phrase + (!tags && i == 0), form == COLON ? ":" : "",
+                   'A' + (t->box.x0 + t->box.x1) * PARTS / 2 / s->image.w,
                    1 + (t->box.y0 + t->box.y1) * PARTS / 2 / s->image.h);
         k->unseen |= t->unseen;
     }
     return add_round(k, task, &question, &answer);
 }
 
-/* The part right after the name: the look-up comes sooner so. */
 static bool ask_find(Talk *k, const Scene *s, int n)
 {
     (void)n;
-    return find_all(k, TASK_FIND, s);
+    return find_all(k, TASK_FIND, s, PLAIN);
 }
 
 /* Names in tags, as boxes are asked for. */
 static bool ask_find_ref(Talk *k, const Scene *s, int n)
 {
     (void)n;
-    return find_all(k, TASK_FIND_REF, s);
+    return find_all(k, TASK_FIND_REF, s, TAGS_AND_CALLS);
+}
+
+/* Half-way from the one to the other, over which the look-up is carried to tags. */
+static bool ask_find_between(Talk *k, const Scene *s, int n)
+{
+    (void)n;
+    return find_all(k, TASK_FIND_BETWEEN, s, draw_number(&k->rng, 0, 1) ? COLON : TAGS);
 }
 
 /* "A red circle, a star and a panda."; with marks for their boxes: "A <ref-object><bbox>, ...". */
@@ -728,7 +740,7 @@ static Ask *const ASK[TASKS] = {
     [TASK_GROUND] = ask_ground, [TASK_CAPTION] = ask_caption,   [TASK_REGION] = ask_region,
     [TASK_WHAT] = ask_what,     [TASK_COUNT] = ask_count,       [TASK_COLOUR] = ask_colour,
     [TASK_PLACE] = ask_place,   [TASK_SEVERAL] = ask_several,   [TASK_MAP] = ask_map,
-    [TASK_FIND] = ask_find,     [TASK_FIND_REF] = ask_find_ref,
+    [TASK_FIND] = ask_find,     [TASK_FIND_REF] = ask_find_ref, [TASK_FIND_BETWEEN] = ask_find_between,
 };
 
 static Task draw_task(const Tool *t, Rng *r)
@@ -955,8 +967,8 @@ static bool take_options(Options *o, int argc, char **argv, Error *e)
 {
     *o = (Options){ .count = 1000, .least = 1, .most = 3, .rounds = 3, .letters = 5, .kinds = N_EMOJI };
     for (int i = 0; i < TASKS; i++) o->weight[i] = 1;
-    o->weight[TASK_GROUND] = 3;                                                /* the hard one */
-    o->weight[TASK_MAP] = o->weight[TASK_FIND] = o->weight[TASK_FIND_REF] = 0; /* for a beginning */
+    o->weight[TASK_GROUND] = 3;                              /* the hard one */
+    for (int i = TASK_MAP; i < TASKS; i++) o->weight[i] = 0; /* for a beginning */
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--held-out") == 0)
             o->held_out = true;

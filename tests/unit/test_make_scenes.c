@@ -226,6 +226,37 @@ static void find_asks_for_all_things_and_says_their_parts(void **state)
     temp_close(&t);
 }
 
+static void find_between_has_a_colon_or_tags(void **state)
+{
+    (void)state;
+    TempFolder t = temp_open();
+    json_t *list =
+               records_of(make_into(&t, "a", "--emoji none --count 60 --tasks find-between --rounds 1 --objects 2-2")),
+           *r;
+    size_t i;
+    int form[2] = { 0 };
+    json_array_foreach(list, i, r)
+    {
+        const bool tags = strstr(said(r, 1), "<|ref|>") != NULL;
+        const char *question = strstr(said(r, 0), "Find ") + strlen("Find "), *answer = said(r, 1);
+        char names[2][32], asked[128];
+        int part;
+        if (sscanf(answer,
+                   tags ? "<|ref|>the %31[a-z ]<|/ref|>%*1[A-D]%*1[1-4]<|ref|>the %31[a-z ]<|/ref|>%*1[A-D]%1d"
+                        : "the %31[a-z ]:%*1[A-D]%*1[1-4] the %31[a-z ]:%*1[A-D]%1d",
+                   names[0], names[1], &part) < 3)
+            continue; /* one thing alone found a place */
+        snprintf(asked, sizeof asked, tags ? "<|ref|>the %s<|/ref|><|ref|>the %s<|/ref|>" : "the %s the %s", names[0],
+                 names[1]);
+        assert_string_equal(question, asked);
+        form[tags]++;
+    }
+    assert_in_range(form[0], 10, 45);
+    assert_in_range(form[1], 10, 45);
+    json_decref(list);
+    temp_close(&t);
+}
+
 static void many_things_stand_in_parts_of_their_own(void **state)
 {
     (void)state;
@@ -355,5 +386,6 @@ static void broken_fonts_are_refused(void **state)
 TEST_MAIN(TEST(the_same_numbers_give_the_same_pictures_everywhere), TEST(a_record_depends_on_its_number_alone),
           TEST(boxes_of_shapes_are_tight), TEST(training_never_sees_what_is_held_out),
           TEST(the_held_out_split_asks_all_tasks_alike), TEST(find_asks_for_all_things_and_says_their_parts),
-          TEST(many_things_stand_in_parts_of_their_own), TEST(no_answer_before_tells_which_picture),
-          TEST(every_record_is_a_sample), TEST(misuse_is_told), TEST(broken_fonts_are_refused))
+          TEST(find_between_has_a_colon_or_tags), TEST(many_things_stand_in_parts_of_their_own),
+          TEST(no_answer_before_tells_which_picture), TEST(every_record_is_a_sample), TEST(misuse_is_told),
+          TEST(broken_fonts_are_refused))
