@@ -24,7 +24,8 @@ static const char USAGE[] =
     "  --seed N        default: 0\n"
     "  --held-out      the split that training must never see: one question a record, all tasks alike\n"
     "  --tasks LIST    ground,caption,region,what,count,colour,place,read,chart,several,map,\n"
-    "                  find,find-between,find-ref; \"ground:5,count\" gives weights. Default: the first ten\n"
+    "                  find,find-between,find-ref,find-image; \"ground:5,count\" gives weights.\n"
+    "                  Default: the first ten\n"
     "  --objects A-B   things in a scene, 1 to 16; above 5 each is in a part of its own of 4 x 4. Default: 1-3\n"
     "  --kinds N       only the first N shapes and the first N small pictures. Default: all\n"
     "  --letters N     characters of a printed text, at most; below 5 no words. Default: 5\n"
@@ -117,12 +118,13 @@ typedef enum {
     TASK_FIND,
     TASK_FIND_REF,
     TASK_FIND_BETWEEN,
+    TASK_FIND_IMAGE,
     TASKS
 } Task;
 
-static const char *const TASK_NAMES[TASKS] = { "ground", "caption", "region",   "what",        "count",
-                                               "colour", "place",   "read",     "chart",       "several",
-                                               "map",    "find",    "find-ref", "find-between" };
+static const char *const TASK_NAMES[TASKS] = { "ground", "caption", "region",   "what",         "count",
+                                               "colour", "place",   "read",     "chart",        "several",
+                                               "map",    "find",    "find-ref", "find-between", "find-image" };
 
 typedef struct {
     const char *out, *emoji;
@@ -621,6 +623,39 @@ static bool ask_several(Talk *k, const Scene *s, int n)
     return add_texts(k, TASK_SEVERAL, question, answer);
 }
 
+/* Up to eight things of several pictures by name in an order by chance, and which picture each is in, right after the name. A name
+ * that two pictures have is left out. */
+static bool ask_find_image(Talk *k, const Scene *s, int n)
+{
+    enum { MOST = 8 };
+    struct {
+        const Thing *thing;
+        int image;
+    } found[MAX_SCENES * MAX_THINGS];
+    int total = 0;
+    for (int i = 0; i < n; i++)
+        for (int t = 0; t < s[i].n; t++) {
+            bool twice = false;
+            for (int other = 0; other < n; other++) twice |= other != i && is_named(&s[other], s[i].thing[t].name);
+            if (twice) continue;
+            const int at = draw_number(&k->rng, 0, total);
+            found[total] = found[at];
+            found[at].thing = &s[i].thing[t];
+            found[at].image = i;
+            total++;
+        }
+    if (total == 0) return false;
+    Str question = { 0 }, answer = { 0 };
+    str_puts(&question, "In which image is");
+    for (int i = 0; i < total && i < MOST; i++) {
+        str_printf(&question, " the %s", found[i].thing->name);
+        str_printf(&answer, "%sthe %s %s", i ? " " : "", found[i].thing->name, ORDINALS[found[i].image]);
+        k->unseen |= found[i].thing->unseen;
+    }
+    str_puts(&question, "?");
+    return add_round(k, TASK_FIND_IMAGE, &question, &answer);
+}
+
 /* ---- printed text ---- */
 
 /* A word, a number, or letters by chance. */
@@ -734,13 +769,22 @@ static bool ask_chart(Talk *k, const Chart *c)
 
 /* ---- a record ---- */
 
-/* A question about scenes: s[0], or for ask_several() s[0, n). False: it does not suit them, or was asked before. */
+/* A question about scenes: s[0], or s[0, n) for tasks of several. False: it does not suit them, or was asked before. */
 typedef bool Ask(Talk *k, const Scene *s, int n);
 static Ask *const ASK[TASKS] = {
-    [TASK_GROUND] = ask_ground, [TASK_CAPTION] = ask_caption,   [TASK_REGION] = ask_region,
-    [TASK_WHAT] = ask_what,     [TASK_COUNT] = ask_count,       [TASK_COLOUR] = ask_colour,
-    [TASK_PLACE] = ask_place,   [TASK_SEVERAL] = ask_several,   [TASK_MAP] = ask_map,
-    [TASK_FIND] = ask_find,     [TASK_FIND_REF] = ask_find_ref, [TASK_FIND_BETWEEN] = ask_find_between,
+    [TASK_GROUND] = ask_ground,
+    [TASK_CAPTION] = ask_caption,
+    [TASK_REGION] = ask_region,
+    [TASK_WHAT] = ask_what,
+    [TASK_COUNT] = ask_count,
+    [TASK_COLOUR] = ask_colour,
+    [TASK_PLACE] = ask_place,
+    [TASK_SEVERAL] = ask_several,
+    [TASK_MAP] = ask_map,
+    [TASK_FIND] = ask_find,
+    [TASK_FIND_REF] = ask_find_ref,
+    [TASK_FIND_BETWEEN] = ask_find_between,
+    [TASK_FIND_IMAGE] = ask_find_image,
 };
 
 static Task draw_task(const Tool *t, Rng *r)
@@ -760,9 +804,14 @@ static Task task_of(const Tool *t, int index)
     return (Task)(task - 1);
 }
 
+static bool is_of_several_scenes(Task task)
+{
+    return task == TASK_SEVERAL || task == TASK_FIND_IMAGE;
+}
+
 static bool is_of_one_scene(Task task)
 {
-    return task != TASK_READ && task != TASK_CHART && task != TASK_SEVERAL;
+    return task != TASK_READ && task != TASK_CHART && !is_of_several_scenes(task);
 }
 
 static void ask_rounds(const Tool *t, Talk *k, Task first, const Scene *s, int n)
@@ -773,7 +822,7 @@ static void ask_rounds(const Tool *t, Talk *k, Task first, const Scene *s, int n
     for (int tries = 0; tries < most_tries && json_array_size(k->tasks) < (size_t)rounds; tries++) {
         const bool done = ASK[task](k, s, n);
         if (!done && json_array_size(k->tasks) == 0) continue; /* the first question is of the task that was drawn */
-        if (first != TASK_SEVERAL) do
+        if (is_of_one_scene(first)) do
                 task = draw_task(t, &k->rng);
             while (!is_of_one_scene(task));
     }
@@ -786,7 +835,7 @@ static bool make_talk(const Tool *t, Talk *k, Task task, Image image[MAX_SCENES]
         NULL, "<image>\n", "This is the first image: <image>\nThis is the second image: <image>\n",
         "This is the first image: <image>\nThis is the second image: <image>\nThis is the third image: <image>\n"
     };
-    *n = task == TASK_SEVERAL ? draw_number(&k->rng, 2, MAX_SCENES) : 1;
+    *n = is_of_several_scenes(task) ? draw_number(&k->rng, 2, MAX_SCENES) : 1;
     k->preface = PREFACES[*n];
     if (task == TASK_READ) {
         make_printed(t, k, &image[0]);

@@ -257,6 +257,49 @@ static void find_between_has_a_colon_or_tags(void **state)
     temp_close(&t);
 }
 
+/* As a shape is drawn: each part within 12 of its colour's. */
+static int count_pixels(const Image *i, const int rgb[3])
+{
+    int n = 0;
+    for (int at = 0; at < i->w * i->h; at++) {
+        bool near = true;
+        for (int c = 0; c < 3; c++) near &= abs(i->rgb[at * 3 + c] - rgb[c]) <= 12;
+        n += near;
+    }
+    return n;
+}
+
+static void find_image_says_which_picture_each_is_in(void **state)
+{
+    (void)state;
+    TempFolder t = temp_open();
+    const char *folder = make_into(&t, "a", "--emoji none --count 40 --tasks find-image --rounds 1 --objects 1-1");
+    json_t *list = records_of(folder), *r;
+    size_t i;
+    int found = 0;
+    json_array_foreach(list, i, r)
+    {
+        int used = 0;
+        char colour[16], ordinal[16];
+        for (const char *at = said(r, 1); sscanf(at, "the %15s %*s %15s%n", colour, ordinal, &used) == 2;
+             at += used + (at[used] == ' ')) {
+            Image image;
+            int c = 0;
+            size_t which = 0;
+            while (strcmp(COLOURS[c].name, colour) != 0) assert_true(++c < N_COLOURS);
+            while (strcmp(ORDINALS[which], ordinal) != 0) assert_true(++which < MAX_SCENES);
+            load_picture(folder, json_string_value(json_array_get(json_object_get(r, "images"), which)), &image);
+            assert_true(count_pixels(&image, COLOURS[c].rgb) > 50);
+            image_free(&image);
+            found++;
+        }
+    }
+    printf("# %d found\n", found);
+    assert_true(found > 70);
+    json_decref(list);
+    temp_close(&t);
+}
+
 static void many_things_stand_in_parts_of_their_own(void **state)
 {
     (void)state;
@@ -386,6 +429,6 @@ static void broken_fonts_are_refused(void **state)
 TEST_MAIN(TEST(the_same_numbers_give_the_same_pictures_everywhere), TEST(a_record_depends_on_its_number_alone),
           TEST(boxes_of_shapes_are_tight), TEST(training_never_sees_what_is_held_out),
           TEST(the_held_out_split_asks_all_tasks_alike), TEST(find_asks_for_all_things_and_says_their_parts),
-          TEST(find_between_has_a_colon_or_tags), TEST(many_things_stand_in_parts_of_their_own),
-          TEST(no_answer_before_tells_which_picture), TEST(every_record_is_a_sample), TEST(misuse_is_told),
-          TEST(broken_fonts_are_refused))
+          TEST(find_between_has_a_colon_or_tags), TEST(find_image_says_which_picture_each_is_in),
+          TEST(many_things_stand_in_parts_of_their_own), TEST(no_answer_before_tells_which_picture),
+          TEST(every_record_is_a_sample), TEST(misuse_is_told), TEST(broken_fonts_are_refused))
