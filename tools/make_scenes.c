@@ -24,7 +24,7 @@ static const char USAGE[] =
     "  --seed N        default: 0\n"
     "  --held-out      the split that training must never see: one question a record, all tasks alike\n"
     "  --tasks LIST    ground,caption,region,what,count,colour,place,read,chart,several,map,\n"
-    "                  find,find-between,find-ref,find-image; \"ground:5,count\" gives weights.\n"
+    "                  find,find-between,find-ref,find-image,letters; \"ground:5,count\" gives weights.\n"
     "                  Default: the first ten\n"
     "  --objects A-B   things in a scene, 1 to 16; above 5 each is in a part of its own of 4 x 4. Default: 1-3\n"
     "  --kinds N       only the first N shapes and the first N small pictures. Default: all\n"
@@ -32,6 +32,7 @@ static const char USAGE[] =
     "  --rounds K      questions about a picture, at most. Default: 3\n"
     "  --mixed-sizes   some scenes are two tiles wide or high\n"
     "  --emoji-alone   no shapes\n"
+    "  --characters N  nothing but the first N of 0-9, a-z and A-Z, printed\n"
     "  --emoji FILE    NotoColorEmoji.ttf; \"none\": shapes alone.\n"
     "                  Default: /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf where it is\n";
 
@@ -119,16 +120,17 @@ typedef enum {
     TASK_FIND_REF,
     TASK_FIND_BETWEEN,
     TASK_FIND_IMAGE,
+    TASK_LETTERS,
     TASKS
 } Task;
 
-static const char *const TASK_NAMES[TASKS] = { "ground", "caption", "region",   "what",         "count",
-                                               "colour", "place",   "read",     "chart",        "several",
-                                               "map",    "find",    "find-ref", "find-between", "find-image" };
+static const char *const TASK_NAMES[TASKS] = { "ground",   "caption",      "region",     "what",    "count", "colour",
+                                               "place",    "read",         "chart",      "several", "map",   "find",
+                                               "find-ref", "find-between", "find-image", "letters" };
 
 typedef struct {
     const char *out, *emoji;
-    int count, first, least, most, rounds, letters, kinds;
+    int count, first, least, most, rounds, letters, kinds, characters;
     uint64_t seed;
     bool held_out, mixed_sizes, emoji_alone;
     int weight[TASKS];
@@ -243,6 +245,27 @@ static void draw_picture(const Tool *t, Scene *s, Rng *r, Rect place, Thing *out
     out->box = draw_sprite(&s->image, &t->sprite[index], place.x0, place.y0, place.x1 - place.x0);
 }
 
+static const char CHARACTERS[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+enum { N_CHARACTERS = sizeof CHARACTERS - 1 };
+
+static const int DARK[] = { 0, 3, 5, 6, 8, 9 }; /* colours that can be read on every background */
+
+static const int *draw_dark(Rng *r)
+{
+    return COLOURS[DARK[draw_number(r, 0, 5)]].rgb;
+}
+
+/* Ink of most is ten font pixels high, below four empty ones. */
+static void draw_character(const Tool *t, Scene *s, Rng *r, Rect place, Thing *out)
+{
+    enum { INK = 10, ABOVE = 4 };
+    const int scale = (place.x1 - place.x0) / INK;
+    do snprintf(out->name, sizeof out->name, "%c", CHARACTERS[draw_number(r, 0, t->o.characters - 1)]);
+    while (is_named(s, out->name));
+    out->kind = "character";
+    out->box = draw_text(&s->image, out->name, place.x0, place.y0 - ABOVE * scale, scale, draw_dark(r));
+}
+
 static int by_left_side(const void *a, const void *b)
 {
     const Rect *x = &((const Thing *)a)->box, *y = &((const Thing *)b)->box;
@@ -264,7 +287,9 @@ static void make_scene(const Tool *t, Scene *s, Rng *r)
         Rect place;
         const int side = draw_number(r, 24, few ? LARGEST[want - 1] : SIDE / PARTS);
         if (!(few ? find_place : find_part)(s, r, side, &place)) break;
-        if (only < 0 && t->n_sprites > MAX_THINGS && (t->o.emoji_alone || draw_number(r, 0, 1)))
+        if (t->o.characters)
+            draw_character(t, s, r, place, &thing);
+        else if (only < 0 && t->n_sprites > MAX_THINGS && (t->o.emoji_alone || draw_number(r, 0, 1)))
             draw_picture(t, s, r, place, &thing);
         else
             draw_coloured(t, s, r, place, only, &thing);
@@ -679,19 +704,41 @@ static void make_text(Rng *r, int letters, char out[16])
 static void make_printed(const Tool *t, Talk *k, Image *i)
 {
     static const char *const FORMS[] = { "What is written in the picture?", "Read the text.", "What does it say?" };
-    static const int DARK[] = { 0, 3, 5, 6, 8, 9 }; /* colours that can be read on every background */
     char text[16];
     Rng *r = &k->rng;
     do make_text(r, t->o.letters, text);
     while (is_kept_text(text) && !t->o.held_out);
     int scale = draw_number(r, 2, 4);
     while (scale > 2 && text_width(text, scale) > SIDE - 4) scale--;
-    const int w = text_width(text, scale), *rgb = COLOURS[DARK[draw_number(r, 0, 5)]].rgb;
+    const int w = text_width(text, scale), *rgb = draw_dark(r);
     new_image(i, SIDE, SIDE);
     draw_background(i, r);
     draw_text(i, text, draw_number(r, 1, SIDE - 1 - w), draw_number(r, 0, SIDE - FONT_HEIGHT * scale), scale, rgb);
     add_texts(k, TASK_READ, one_of(k, FORMS, 3), text);
     k->unseen = is_kept_text(text);
+}
+
+/* Characters in up to three rows of four, each in a cell of its own, read row by row: many of them a picture. */
+static void make_letters(Talk *k, Image *i)
+{
+    enum { COLUMNS = 4, ROWS = 3, SCALE = 2 };
+    Rng *r = &k->rng;
+    Str answer = { 0 };
+    const int columns = draw_number(r, 1, COLUMNS), rows = draw_number(r, 1, ROWS), *rgb = draw_dark(r);
+    const int w = SIDE / columns, h = SIDE / rows, last = draw_number(r, 0, 1) ? 9 : N_CHARACTERS - 1;
+    new_image(i, SIDE, SIDE);
+    draw_background(i, r);
+    for (int y = 0; y < rows; y++) {
+        if (y) str_putc(&answer, ' ');
+        for (int x = 0; x < columns; x++) {
+            const char text[2] = { CHARACTERS[draw_number(r, 0, last)] };
+            draw_text(i, text, x * w + draw_number(r, 0, w - FONT_HEIGHT / 2 * SCALE),
+                      y * h + draw_number(r, 0, h - FONT_HEIGHT * SCALE), SCALE, rgb);
+            str_putc(&answer, text[0]);
+        }
+    }
+    add_texts(k, TASK_LETTERS, "Read the letters.", answer.text);
+    str_free(&answer);
 }
 
 /* ---- bar charts ---- */
@@ -811,7 +858,7 @@ static bool is_of_several_scenes(Task task)
 
 static bool is_of_one_scene(Task task)
 {
-    return task != TASK_READ && task != TASK_CHART && !is_of_several_scenes(task);
+    return task != TASK_READ && task != TASK_LETTERS && task != TASK_CHART && !is_of_several_scenes(task);
 }
 
 static void ask_rounds(const Tool *t, Talk *k, Task first, const Scene *s, int n)
@@ -839,6 +886,8 @@ static bool make_talk(const Tool *t, Talk *k, Task task, Image image[MAX_SCENES]
     k->preface = PREFACES[*n];
     if (task == TASK_READ) {
         make_printed(t, k, &image[0]);
+    } else if (task == TASK_LETTERS) {
+        make_letters(k, &image[0]);
     } else if (task == TASK_CHART) {
         const Chart c = make_chart(&k->rng);
         draw_chart(&c, &k->rng, &image[0]);
@@ -1006,6 +1055,7 @@ static bool take_value(Options *o, const char *name, const char *text, Error *e)
     if (strcmp(name, "--count") == 0) return take_number(name, text, 1, 999999, &o->count, e);
     if (strcmp(name, "--first") == 0) return take_number(name, text, 0, 999999, &o->first, e);
     if (strcmp(name, "--rounds") == 0) return take_number(name, text, 1, 20, &o->rounds, e);
+    if (strcmp(name, "--characters") == 0) return take_number(name, text, 1, N_CHARACTERS, &o->characters, e);
     if (strcmp(name, "--kinds") == 0) return take_number(name, text, 1, N_EMOJI, &o->kinds, e);
     if (strcmp(name, "--letters") == 0) return take_number(name, text, 1, 5, &o->letters, e);
     if (strcmp(name, "--seed") == 0) return o->seed = strtoull(text, NULL, 10), true;
@@ -1032,9 +1082,13 @@ static bool take_options(Options *o, int argc, char **argv, Error *e)
         else
             i++;
     }
-    if (o->kinds < o->most) /* small pictures are drawn until the name is new */
+    /* Things are drawn until the name is new. */
+    if (o->kinds < o->most)
         return fail(e, ERR_USAGE, "--kinds: %d, expected as many as there are things in a scene (%d)", o->kinds,
                     o->most);
+    if (o->characters > 0 && o->characters < o->most)
+        return fail(e, ERR_USAGE, "--characters: %d, expected as many as there are things in a scene (%d)",
+                    o->characters, o->most);
     if (!o->out) return fail(e, ERR_USAGE, "-o DIR is missing");
     if (o->first + o->count > 1000000) return fail(e, ERR_USAGE, "records are numbered to 999999");
     bool fits = false; /* place needs two things */

@@ -5,6 +5,8 @@ int make_scenes_main(int argc, char **argv);
 #include "../../tools/make_scenes.c"
 #undef main
 
+#include <ctype.h>
+
 #include "format/json.h"
 #include "train_support.h"
 
@@ -323,6 +325,45 @@ static void many_things_stand_in_parts_of_their_own(void **state)
     temp_close(&t);
 }
 
+/* `letters`: rows of one length; as things: tight boxes within the picture. */
+static void characters_are_printed_in_cells_and_as_things(void **state)
+{
+    (void)state;
+    TempFolder t = temp_open();
+    json_t *list = records_of(make_into(&t, "a", "--emoji none --count 60 --tasks letters --rounds 1")), *r;
+    size_t i;
+    int seen = 0;
+    json_array_foreach(list, i, r)
+    {
+        const char *answer = said(r, 1);
+        const size_t columns = strcspn(answer, " "), rows = (strlen(answer) + 1) / (columns + 1);
+        assert_in_range(columns, 1, 4);
+        assert_in_range(rows, 1, 3);
+        assert_int_equal(strlen(answer), rows * (columns + 1) - 1);
+        for (const char *c = answer; *c; c++) seen += isalnum((unsigned char)*c) != 0;
+    }
+    assert_true(seen > 200);
+    json_decref(list);
+    list = records_of(
+        make_into(&t, "b", "--emoji none --count 60 --tasks caption --rounds 1 --objects 1-8 --characters 10"));
+    json_array_foreach(list, i, r)
+    {
+        const json_t *objects = json_object_get(r, "objects"), *names = json_object_get(objects, "ref");
+        for (size_t k = 0; k < json_array_size(names); k++) {
+            const char *name = json_string_value(json_array_get(names, k));
+            const json_t *box = json_array_get(json_object_get(objects, "bbox"), k);
+            int b[4];
+            assert_int_equal(strlen(name), 1);
+            assert_true(isdigit((unsigned char)*name));
+            for (size_t c = 0; c < 4; c++) b[c] = (int)json_integer_value(json_array_get(box, c));
+            assert_true(b[0] >= 0 && b[1] >= 0 && b[2] <= SIDE && b[3] <= SIDE);
+            assert_in_range(b[3] - b[1], 20, 72); /* ten font pixels, at two pixels or more each */
+        }
+    }
+    json_decref(list);
+    temp_close(&t);
+}
+
 static void no_answer_before_tells_which_picture(void **state)
 {
     (void)state;
@@ -381,6 +422,8 @@ static void misuse_is_told(void **state)
         { "--tasks", "ground:0", "the weight of ground" },
         { "--objects", "0-3", "expected A-B, 1 to 16" },
         { "--kinds", "2", "as many as there are things in a scene (3)" },
+        { "--characters", "2", "as many as there are things in a scene (3)" },
+        { "--characters", "63", "expected 1 to 62" },
         { "--objects", "3-2", "expected A-B" },
         { "--count", "0", "expected 1 to 999999" },
         { "--rounds", "x", "expected 1 to 20" },
@@ -431,4 +474,5 @@ TEST_MAIN(TEST(the_same_numbers_give_the_same_pictures_everywhere), TEST(a_recor
           TEST(the_held_out_split_asks_all_tasks_alike), TEST(find_asks_for_all_things_and_says_their_parts),
           TEST(find_between_has_a_colon_or_tags), TEST(find_image_says_which_picture_each_is_in),
           TEST(many_things_stand_in_parts_of_their_own), TEST(no_answer_before_tells_which_picture),
-          TEST(every_record_is_a_sample), TEST(misuse_is_told), TEST(broken_fonts_are_refused))
+          TEST(characters_are_printed_in_cells_and_as_things), TEST(every_record_is_a_sample), TEST(misuse_is_told),
+          TEST(broken_fonts_are_refused))
