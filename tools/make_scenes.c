@@ -255,15 +255,24 @@ static const int *draw_dark(Rng *r)
     return COLOURS[DARK[draw_number(r, 0, 5)]].rgb;
 }
 
-/* Ink of most is ten font pixels high, below four empty ones. */
+/* The first row of a character that has ink. */
+static int ink_row(char c)
+{
+    const FontGlyph g = font_glyph((unsigned char)c);
+    for (int y = 0; y < FONT_HEIGHT; y++)
+        for (int x = 0; x < g.w; x++)
+            if (font_ink(&g, x, y)) return y;
+    return 0;
+}
+
 static void draw_character(const Tool *t, Scene *s, Rng *r, Rect place, Thing *out)
 {
-    enum { INK = 10, ABOVE = 4 };
-    const int scale = (place.x1 - place.x0) / INK;
+    enum { INK_ROWS = 12 }; /* at most */
+    const int scale = (place.x1 - place.x0) / INK_ROWS;
     do snprintf(out->name, sizeof out->name, "%c", CHARACTERS[draw_number(r, 0, t->o.characters - 1)]);
     while (is_named(s, out->name));
     out->kind = "character";
-    out->box = draw_text(&s->image, out->name, place.x0, place.y0 - ABOVE * scale, scale, draw_dark(r));
+    out->box = draw_text(&s->image, out->name, place.x0, place.y0 - ink_row(out->name[0]) * scale, scale, draw_dark(r));
 }
 
 static int by_left_side(const void *a, const void *b)
