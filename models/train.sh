@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes models/default.gguf anew: train.sh [FOLDER] (default: build/default-model; 6 GB). Draws the data, learns the tokens, trains in 19
+# Makes models/default.gguf anew: train.sh [FOLDER] (default: build/default-model; 4 GB). Draws the data, learns the tokens, trains in 19
 # stages, writes FOLDER/default.gguf. Some hours on 2 cores; begun again after Ctrl-C or a crash it goes on where it was. The
 # same instruction set gives the same bits. SHRINK=500 tries it out in minutes, with so much fewer records and steps.
 set -eu
@@ -34,6 +34,7 @@ stage() {
     [ -n "$(ls "$work/$name/checkpoints" 2>/dev/null)" ] && resume=--resume
     "$build/vl2" train -m "$from" --data "$data" -b 32 --accumulate 1 --optimizer muon --weight-decay 0.02 \
         --steps "$steps" --save-every 100 "$@" $resume -o "$work/$name"
+    rm -rf "$work/$name/checkpoints"
 }
 
 # Tokens: what questions and answers about scenes need. Printed words are not among them, so that they are read letter by letter.

@@ -60,6 +60,9 @@ serves_cpp() {
     clang++ -std=c++17 -Wall -Werror -c "$tmp/a.cpp" -I"$tmp/usr/include" -o "$tmp/a.o"
 }
 
+# All its stages, a thousandth of their records and steps.
+recipe_runs() { SHRINK=1000 sh models/train.sh "$tmp/recipe" && $build/vl2 info "$tmp/recipe/default.gguf"; }
+
 manual_has_every_command() {
     for command in run chat info tokenize tiles trace bench; do
         grep -qi "^.SH VL2 $command" "$tmp/usr/share/man/man1/vl2.1" || { echo "no section on $command"; return 1; }
@@ -106,10 +109,11 @@ echo "1..17"
 promise includes_point_one_way make -s layers
 promise one_binary_runs_on_every_processor make -s check-baseline
 needs clang-format code_has_the_layout_of_the_tool && promise code_has_the_layout_of_the_tool make -s format-check
-needs shellcheck shell_scripts_are_clean && promise shell_scripts_are_clean shellcheck .ci/run tools/*.sh tests/*.sh tests/*/run.sh
+needs shellcheck shell_scripts_are_clean && promise shell_scripts_are_clean shellcheck .ci/run models/*.sh tools/*.sh tests/*.sh tests/*/run.sh
 promise demo_writes_its_pictures demo_writes_its_pictures
 needs jq make_eval_makes_the_table_of_the_readme &&
     promise make_eval_makes_the_table_of_the_readme make_eval_makes_the_table_of_the_readme
+needs jq recipe_of_the_default_model_runs && promise recipe_of_the_default_model_runs recipe_runs
 needs node served_equals_alone_under_load &&
     promise served_equals_alone_under_load node tools/bench_serve.mjs "$build/vl2" --short --seconds 5 --threads 1
 promise install_puts_files_in_place make -s install PREFIX="$tmp/usr"
