@@ -23,9 +23,9 @@ static const char USAGE[] =
     "  --first I       number of the first one. Default: 0\n"
     "  --seed N        default: 0\n"
     "  --held-out      the split that training must never see: one question a record, all tasks alike\n"
-    "  --tasks LIST    ground,caption,region,what,count,colour,place,read,chart,several,map,\n"
-    "                  find,find-between,find-ref,find-image,letters; \"ground:5,count\" gives weights.\n"
-    "                  Default: the first ten\n"
+    "  --tasks LIST    ground,caption,region,what,count,colour,place,read,chart,several,same,\n"
+    "                  map,find,find-between,find-ref,find-image,letters; \"ground:5,count\" gives weights.\n"
+    "                  Default: the first eleven\n"
     "  --objects A-B   things in a scene, 1 to 16; above 5 each is in a part of its own of 4 x 4. Default: 1-3\n"
     "  --kinds N       only the first N shapes and the first N small pictures. Default: all\n"
     "  --letters N     characters of a printed text, at most; below 5 no words. Default: 5\n"
@@ -115,6 +115,7 @@ typedef enum {
     TASK_READ,
     TASK_CHART,
     TASK_SEVERAL,
+    TASK_SAME,
     TASK_MAP,
     TASK_FIND,
     TASK_FIND_REF,
@@ -124,9 +125,9 @@ typedef enum {
     TASKS
 } Task;
 
-static const char *const TASK_NAMES[TASKS] = { "ground",   "caption",      "region",     "what",    "count", "colour",
-                                               "place",    "read",         "chart",      "several", "map",   "find",
-                                               "find-ref", "find-between", "find-image", "letters" };
+static const char *const TASK_NAMES[TASKS] = { "ground", "caption",  "region",       "what",       "count",  "colour",
+                                               "place",  "read",     "chart",        "several",    "same",   "map",
+                                               "find",   "find-ref", "find-between", "find-image", "letters" };
 
 typedef struct {
     const char *out, *emoji;
@@ -148,6 +149,7 @@ typedef struct {
     char name[NAME_BYTES]; /* "red circle", "panda" */
     const char *kind;      /* "circle", "panda" */
     const char *colour;    /* NULL of a sprite */
+    int index;             /* of the shape, or the sprite */
     bool unseen;
     Rect box;
 } Thing;
@@ -156,6 +158,7 @@ typedef struct {
     Image image;
     Thing thing[MAX_THINGS]; /* from left to right */
     int n;
+    const Thing *marked; /* in a red rectangle; NULL: none */
 } Scene;
 
 static void new_image(Image *i, int w, int h)
@@ -231,17 +234,19 @@ static void draw_coloured(const Tool *t, Scene *s, Rng *r, Rect place, int only_
     int rgb[3];
     for (int k = 0; k < 3; k++) rgb[k] = clip_byte(COLOURS[colour].rgb[k] + draw_number(r, -12, 12));
     out->kind = SHAPE_NAMES[shape];
+    out->index = shape;
     out->colour = COLOURS[colour].name;
     out->box = draw_shape(&s->image, (Shape)shape, place.x0, place.y0, place.x1 - place.x0, rgb);
 }
 
-static void draw_picture(const Tool *t, Scene *s, Rng *r, Rect place, Thing *out)
+static void draw_picture(const Tool *t, Scene *s, Rng *r, Rect place, int only_picture, Thing *out)
 {
     int index;
-    do index = draw_number(r, 0, at_most(t->o.kinds, N_EMOJI) - 1);
+    do index = only_picture >= 0 ? only_picture : draw_number(r, 0, at_most(t->o.kinds, N_EMOJI) - 1);
     while (!t->sprite[index].rgba || is_named(s, EMOJI[index].name));
     snprintf(out->name, sizeof out->name, "%s", EMOJI[index].name);
     out->kind = EMOJI[index].name;
+    out->index = index;
     out->box = draw_sprite(&s->image, &t->sprite[index], place.x0, place.y0, place.x1 - place.x0);
 }
 
@@ -281,8 +286,9 @@ static int by_left_side(const void *a, const void *b)
     return x->x0 != y->x0 ? (x->x0 < y->x0 ? -1 : 1) : x->y0 < y->y0 ? -1 : x->y0 > y->y0;
 }
 
-/* A third of the scenes of shapes have one shape in several colours, so that there is something to count. */
-static void make_scene(const Tool *t, Scene *s, Rng *r)
+/* A third of the scenes of shapes have one shape in several colours, so that there is something to count. `like`, or NULL: the first
+ * thing is of its kind. */
+static void make_scene(const Tool *t, Scene *s, Rng *r, const Thing *like)
 {
     static const int LARGEST[FEW] = { 72, 56, 48, 40, 34 };
     const int want = draw_number(r, t->o.least, t->o.most), mixed = t->o.mixed_sizes ? draw_number(r, 0, 7) : 7;
@@ -298,8 +304,10 @@ static void make_scene(const Tool *t, Scene *s, Rng *r)
         if (!(few ? find_place : find_part)(s, r, side, &place)) break;
         if (t->o.characters)
             draw_character(t, s, r, place, &thing);
+        else if (like && s->n == 0)
+            (like->colour ? draw_coloured : draw_picture)(t, s, r, place, like->index, &thing);
         else if (only < 0 && t->n_sprites > MAX_THINGS && (t->o.emoji_alone || draw_number(r, 0, 1)))
-            draw_picture(t, s, r, place, &thing);
+            draw_picture(t, s, r, place, -1, &thing);
         else
             draw_coloured(t, s, r, place, only, &thing);
         s->thing[s->n++] = thing;
@@ -657,6 +665,28 @@ static bool ask_several(Talk *k, const Scene *s, int n)
     return add_texts(k, TASK_SEVERAL, question, answer);
 }
 
+/* In-context grounding, in the official words: s[0] has a thing in a red rectangle (make_pair()), s[1] another of its kind. */
+static bool ask_same(Talk *k, const Scene *s, int n)
+{
+    (void)n;
+    for (int i = 0; i < s[1].n; i++) {
+        const Thing *t = &s[1].thing[i];
+        if (strcmp(t->kind, s[0].marked->kind) != 0) continue;
+        char phrase[NAME_BYTES + 4];
+        snprintf(phrase, sizeof phrase, "the %s", t->kind);
+        if (!add_texts(k, TASK_SAME,
+                       "<|grounding|>In the first image, an object within the red rectangle is marked. "
+                       "Locate the object of the same category in the second image.",
+                       "<ref-object><bbox>"))
+            return false;
+        add_ref(k, phrase);
+        add_box(k, t->box, 1);
+        k->unseen |= t->unseen;
+        return true;
+    }
+    return false;
+}
+
 /* Up to eight things of several pictures by name in an order by chance, and which picture each is in, right after the name. A name
  * that two pictures have is left out. */
 static bool ask_find_image(Talk *k, const Scene *s, int n)
@@ -836,6 +866,7 @@ static Ask *const ASK[TASKS] = {
     [TASK_COLOUR] = ask_colour,
     [TASK_PLACE] = ask_place,
     [TASK_SEVERAL] = ask_several,
+    [TASK_SAME] = ask_same,
     [TASK_MAP] = ask_map,
     [TASK_FIND] = ask_find,
     [TASK_FIND_REF] = ask_find_ref,
@@ -862,7 +893,7 @@ static Task task_of(const Tool *t, int index)
 
 static bool is_of_several_scenes(Task task)
 {
-    return task == TASK_SEVERAL || task == TASK_FIND_IMAGE;
+    return task == TASK_SEVERAL || task == TASK_SAME || task == TASK_FIND_IMAGE;
 }
 
 static bool is_of_one_scene(Task task)
@@ -884,6 +915,34 @@ static void ask_rounds(const Tool *t, Talk *k, Task first, const Scene *s, int n
     }
 }
 
+/* A rectangle around the thing, as a person draws one. */
+static void mark(Scene *s, const Thing *t, Rng *r)
+{
+    static const int RED[3] = { 255, 0, 0 };
+    const int gap = draw_number(r, 0, 4), line = draw_number(r, 2, 3);
+    const Rect in = { t->box.x0 - gap, t->box.y0 - gap, t->box.x1 + gap, t->box.y1 + gap };
+    const Rect out = { in.x0 - line, in.y0 - line, in.x1 + line, in.y1 + line };
+    fill_rect(&s->image, (Rect){ out.x0, out.y0, out.x1, in.y0 }, RED);
+    fill_rect(&s->image, (Rect){ out.x0, in.y1, out.x1, out.y1 }, RED);
+    fill_rect(&s->image, (Rect){ out.x0, in.y0, in.x0, in.y1 }, RED);
+    fill_rect(&s->image, (Rect){ in.x1, in.y0, out.x1, in.y1 }, RED);
+    s->marked = t;
+}
+
+/* A scene with a thing marked, and one with another thing of its kind. */
+static void make_pair(const Tool *t, Scene s[2], Rng *r)
+{
+    make_scene(t, &s[0], r, NULL);
+    const Thing *marked = &s[0].thing[draw_number(r, 0, s[0].n - 1)];
+    mark(&s[0], marked, r);
+    for (int tries = 0; tries < 20; tries++) {
+        make_scene(t, &s[1], r, marked);
+        if (count_kind(&s[1], marked->kind) == 1) return;
+        image_free(&s[1].image);
+    }
+    make_scene(t, &s[1], r, NULL);
+}
+
 /* Pictures of one record, and what is asked about them; *n of them in image. False: the scene does not suit the task. */
 static bool make_talk(const Tool *t, Talk *k, Task task, Image image[MAX_SCENES], int *n)
 {
@@ -891,8 +950,8 @@ static bool make_talk(const Tool *t, Talk *k, Task task, Image image[MAX_SCENES]
         NULL, "<image>\n", "This is the first image: <image>\nThis is the second image: <image>\n",
         "This is the first image: <image>\nThis is the second image: <image>\nThis is the third image: <image>\n"
     };
-    *n = is_of_several_scenes(task) ? draw_number(&k->rng, 2, MAX_SCENES) : 1;
-    k->preface = PREFACES[*n];
+    *n = task == TASK_SAME ? 2 : is_of_several_scenes(task) ? draw_number(&k->rng, 2, MAX_SCENES) : 1;
+    k->preface = task == TASK_SAME ? "<image>\n<image>\n" : PREFACES[*n];
     if (task == TASK_READ) {
         make_printed(t, k, &image[0]);
     } else if (task == TASK_LETTERS) {
@@ -904,7 +963,10 @@ static bool make_talk(const Tool *t, Talk *k, Task task, Image image[MAX_SCENES]
         for (int tries = 0; tries < 8 && json_array_size(k->tasks) < (size_t)rounds; tries++) ask_chart(k, &c);
     } else {
         Scene s[MAX_SCENES];
-        for (int i = 0; i < *n; i++) make_scene(t, &s[i], &k->rng);
+        if (task == TASK_SAME)
+            make_pair(t, s, &k->rng);
+        else
+            for (int i = 0; i < *n; i++) make_scene(t, &s[i], &k->rng, NULL);
         ask_rounds(t, k, task, s, *n);
         for (int i = 0; i < *n; i++) image[i] = s[i].image;
     }

@@ -214,7 +214,7 @@ static void judge_scene(const Tsv *t, const TsvCells *c, const char *said, size_
     const bool caption = strcmp(category, "caption") == 0;
     strip_space(&said, &n);
     strip_space(&answer, &n_answer);
-    if (caption || strcmp(category, "ground") == 0)
+    if (caption || strcmp(category, "ground") == 0 || strcmp(category, "same") == 0)
         out->score = box_agreement(answer, n_answer, said, n, caption);
     else
         out->score = n == n_answer && memcmp(answer, said, n) == 0;
