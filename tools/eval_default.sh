@@ -1,13 +1,13 @@
 #!/bin/sh
 # The table of the default model: eval_default.sh BUILD_DIR OUT [MODEL]. Its held-out records are made anew (the same pixels on every
 # machine), put to it as it is, after each preset of `vl2 quantize`, and blindly; OUT/table.md gets the figures. COUNT records are asked
-# (default: 400, 40 a task); what OUT has of an earlier run of the same model is gone on with. UPDATE=1 puts
+# (default: 440, 40 a task); what OUT has of an earlier run of the same model is gone on with. UPDATE=1 puts
 # the table into the README, between its two lines of `make eval`.
 set -eu
 build=$1
 out=$2
 model=${3:-}
-count=${COUNT:-400}
+count=${COUNT:-440}
 vl2=$build/vl2
 data=$out/Scenes_held_out.tsv
 mkdir -p "$out"
