@@ -61,10 +61,12 @@ static void scenes_by_task_and_unseen(void **state)
           "3\tq\t<|ref|>a<|/ref|><|det|>[[0, 0, 99, 99]]<|/det|>\tground\tunseen\t<|ref|>b<|/ref|><|det|>[[0, 0, 99, "
           "90]]<|/det|>\n"
           "4\tq\t<|ref|>a<|/ref|><|det|>[[0, 0, 99, 99]]<|/det|>\tcaption\tseen\t<|ref|>b<|/ref|><|det|>[[0, 0, 99, "
-          "99]]<|/det|>\n",
-          { { "Overall", "", "accuracy" }, 50 }, { { "task", "colour", "accuracy" }, 50 },
-          { { "task", "ground", "accuracy" }, 100 }, { { "task", "caption", "accuracy" }, 0 },
-          { { "split", "unseen", "accuracy" }, 50 });
+          "99]]<|/det|>\n"
+          "5\tq\t<|ref|>a<|/ref|><|det|>[[0, 0, 99, 99]]<|/det|>\tsame\tseen\t<|ref|>a<|/ref|><|det|>[[0, 0, 99, "
+          "60]]<|/det|>\n",
+          { { "Overall", "", "accuracy" }, 60 }, { { "task", "same", "accuracy" }, 100 },
+          { { "task", "colour", "accuracy" }, 50 }, { { "task", "ground", "accuracy" }, 100 },
+          { { "task", "caption", "accuracy" }, 0 }, { { "split", "unseen", "accuracy" }, 50 });
 }
 
 static void bad_answers_name_row_and_column(void **state)
