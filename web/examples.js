@@ -7,7 +7,7 @@ export const EXAMPLES = [
   { mode: 'locate', files: ['heart.png'], en: 'the red heart', zh: '红色的心' },
   { mode: 'locate', files: ['cross.png'], en: 'the black cross', zh: '黑色的十字' },
   { mode: 'describe', files: ['dolphin.png'], en: 'Describe the image.', zh: '描述这张图片。' },
-  { mode: 'same', files: ['heart.png', 'hammer.png'], mark: { x: 0.45, y: 0.58, w: 0.45, h: 0.4 } },
+  { mode: 'same', files: ['hammer.png', 'heart.png'], mark: { x: 0.43, y: 0.06, w: 0.38, h: 0.37 } },
   { mode: 'ask', files: ['chart.png'], en: 'What is the value of C?', zh: 'C 的值是多少？' },
   { mode: 'ask', files: ['penguin-a.png', 'penguin-b.png', 'penguin-c.png'],
     en: 'This is the first image: <image>\nThis is the second image: <image>\nThis is the third image: <image>\n' +
