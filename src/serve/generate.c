@@ -46,9 +46,12 @@ static const double PING = 10;   /* most seconds of silence on a stream */
 
 /* ---- the end ---- */
 
+/* Once all are done. Before the last byte of the answers leaves, so that a client that has read it finds them in /metrics. */
 static void count(Generation *g)
 {
     Metrics *m = g->x->server->metrics;
+    if (g->counted) return;
+    g->counted = true;
     for (int i = 0; i < g->n; i++) {
         const Job *job = g->choice[i].job;
         const Vl2Request *r = job->request;
@@ -275,6 +278,7 @@ static HttpResult answer_whole(Generation *g)
     ApiError e;
     if (!wait_for_all(g)) return MHD_NO;
     if (never_begun(g, &e)) return reply_error(g->x, &e);
+    count(g);
     return reply_json(g->x, 200, reply_whole(&g->head, g->choice, g->n));
 }
 
@@ -340,6 +344,7 @@ static void put_failure(Generation *g, const ApiError *e)
 static void put_end(Generation *g)
 {
     if (g->ask.include_usage) put_event(g, reply_usage_chunk(&g->head, g->choice, g->n));
+    count(g);
     str_puts(&g->out, "data: [DONE]\n\n");
     g->ended = true;
 }
