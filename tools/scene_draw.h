@@ -17,6 +17,11 @@ typedef struct {
 
 static const Rect NOTHING = { 1 << 20, 1 << 20, -1, -1 };
 
+static inline bool is_within(const Image *i, int x, int y)
+{
+    return x >= 0 && y >= 0 && x < i->w && y < i->h;
+}
+
 static inline void rect_add(Rect *r, int x, int y)
 {
     if (x < r->x0) r->x0 = x;
@@ -38,7 +43,7 @@ static inline uint8_t clip_byte(int v)
 /* c over the pixel, with `part` of `whole`. */
 static inline void blend(Image *i, int x, int y, const int c[3], int part, int whole)
 {
-    if (x < 0 || y < 0 || x >= i->w || y >= i->h) return;
+    if (!is_within(i, x, y)) return;
     uint8_t *p = i->rgb + ((size_t)y * (size_t)i->w + (size_t)x) * 3;
     for (int k = 0; k < 3; k++) p[k] = (uint8_t)((p[k] * (whole - part) + c[k] * part + whole / 2) / whole);
 }
@@ -163,7 +168,7 @@ static inline Rect draw_text(Image *i, const char *text, int left, int top, int 
         const FontGlyph g = font_glyph(font_next(&text, &n));
         for (int y = 0; y < FONT_HEIGHT * scale; y++)
             for (int x = 0; x < g.w * scale; x++) {
-                if (!font_ink(&g, x / scale, y / scale)) continue;
+                if (!font_ink(&g, x / scale, y / scale) || !is_within(i, pen + x, top + y)) continue;
                 blend(i, pen + x, top + y, c, 1, 1);
                 rect_add(&box, pen + x, top + y);
             }

@@ -119,6 +119,22 @@ static void boxes_of_shapes_are_tight(void **state)
         }
 }
 
+/* Of a text that the picture's border cuts, too. */
+static void boxes_of_text_are_within_the_picture(void **state)
+{
+    (void)state;
+    static const int BLACK[3] = { 0, 0, 0 };
+    for (int end = 0; end < 2; end++)
+        for (size_t k = 0; k < N_CHARACTERS; k++) {
+            Image i;
+            const char text[2] = { CHARACTERS[k] };
+            new_image(&i, SIDE, SIDE);
+            const Rect box = draw_text(&i, text, 4, end ? SIDE - 20 : -20, 2, BLACK);
+            assert_int_equal(end ? box.y1 : box.y0, end ? SIDE : 0);
+            image_free(&i);
+        }
+}
+
 /* Names of shapes in a text whose colour and shape are kept for the held-out split. */
 static bool names_kept(const char *text)
 {
@@ -498,9 +514,10 @@ static void broken_fonts_are_refused(void **state)
 }
 
 TEST_MAIN(TEST(the_same_numbers_give_the_same_pictures_everywhere), TEST(a_record_depends_on_its_number_alone),
-          TEST(boxes_of_shapes_are_tight), TEST(training_never_sees_what_is_held_out),
-          TEST(the_held_out_split_asks_all_tasks_alike), TEST(find_asks_for_all_things_and_says_their_parts),
-          TEST(find_between_has_a_colon_or_tags), TEST(find_image_says_which_picture_each_is_in),
-          TEST(same_marks_a_thing_and_asks_for_its_kind), TEST(many_things_stand_in_parts_of_their_own),
-          TEST(no_answer_before_tells_which_picture), TEST(characters_are_printed_in_cells_and_as_things),
-          TEST(every_record_is_a_sample), TEST(misuse_is_told), TEST(broken_fonts_are_refused))
+          TEST(boxes_of_shapes_are_tight), TEST(boxes_of_text_are_within_the_picture),
+          TEST(training_never_sees_what_is_held_out), TEST(the_held_out_split_asks_all_tasks_alike),
+          TEST(find_asks_for_all_things_and_says_their_parts), TEST(find_between_has_a_colon_or_tags),
+          TEST(find_image_says_which_picture_each_is_in), TEST(same_marks_a_thing_and_asks_for_its_kind),
+          TEST(many_things_stand_in_parts_of_their_own), TEST(no_answer_before_tells_which_picture),
+          TEST(characters_are_printed_in_cells_and_as_things), TEST(every_record_is_a_sample), TEST(misuse_is_told),
+          TEST(broken_fonts_are_refused))
