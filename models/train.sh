@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes models/default.gguf anew: train.sh [FOLDER] (default: build/default-model; 4 GB). Draws the data, learns the tokens, trains in 23
+# Makes models/default.gguf anew: train.sh [FOLDER] (default: build/default-model; 4 GB). Draws the data, learns the tokens, trains in 24
 # stages, writes FOLDER/default.gguf. Some hours on 2 cores; begun again after Ctrl-C or a crash it goes on where it was. The
 # same instruction set gives the same bits. SHRINK=500 tries it out in minutes, with so much fewer records and steps.
 set -eu
@@ -259,6 +259,22 @@ scenes prints-5 9000 136 --rounds 1 --tasks read
 } >"$work/23.jsonl"
 stage 23 "$work/22/model" "$work/23.jsonl" 940 -b 40 --rate 2e-3 --schedule linear --last-rate 0.01 --warmup 5
 
+# 24. Once more, with more texts that are no words: letters of both cases by chance, and numbers.
+scenes prints-6 20000 141 --rounds 1 --tasks read
+scenes prints-7 6000 142 --rounds 1 --tasks read
+scenes rows-3 3000 143 --rounds 1 --tasks letters
+scenes all-3 15000 144 --rounds 4 --objects 1-3 \
+    --tasks ground:5,caption:3,region:2,what:4,count:4,colour:4,chart:3,several:4,place:2
+scenes same-3 2500 145 --rounds 1 --objects 1-3 --tasks same
+{
+    within prints-6 | sed -E '/"assistant","content":"([a-z]+|[A-Z][a-z]*|[A-Z]+)"/d'
+    within prints-7
+    within rows-3
+    within all-3
+    within same-3
+} >"$work/24.jsonl"
+stage 24 "$work/23/model" "$work/24.jsonl" 860 -b 40 --rate 2e-3 --schedule linear --last-rate 0.01 --warmup 5 --epochs 2
+
 rm -f "$work/default.gguf"
-"$build/vl2" quantize "$work/23/model" --type bf16 -o "$work/default.gguf"
+"$build/vl2" quantize "$work/24/model" --type bf16 -o "$work/default.gguf"
 echo "$work/default.gguf is there; make eval MODEL=$work/default.gguf measures it" >&2
