@@ -231,7 +231,7 @@ scenes prints-3 7000 122 --rounds 1 --tasks read
 } >"$work/21.jsonl"
 stage 21 "$work/20/model" "$work/21.jsonl" 850 -b 40 --rate 1.5e-3 --schedule linear --last-rate 0.01 --warmup 5
 
-# 22. Printed text, densely, and half as much of what it is made of.
+# 22. Printed text, densely, and nearly as much of what it is made of.
 scenes prints-4 14000 131 --rounds 1 --tasks read
 scenes rows-2 7000 132 --rounds 1 --tasks letters
 scenes characters-2 5000 133 --rounds 3 --objects 1-8 --tasks what:4,region:2 --characters 62
